@@ -1,0 +1,3 @@
+"""Badges for Open edX: events in, badges out."""
+
+__version__ = "0.1.0"

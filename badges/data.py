@@ -1,0 +1,122 @@
+"""The frozen objects that cross a boundary between the layers of this app."""
+
+from __future__ import annotations
+
+import enum
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+
+from attrs import field, frozen
+
+OPENEDX_ORIGIN = "openedx"
+
+
+class TemplateState(enum.StrEnum):
+    """What the provider says of a template. Only an active one can be issued."""
+
+    DRAFT = "draft"
+    ACTIVE = "active"
+    ARCHIVED = "archived"
+
+
+@frozen
+class Learner:
+    """Who an event is about, as the event says it."""
+
+    username: str
+    email: str = field(default="", repr=False)
+    name: str = field(default="", repr=False)
+    is_active: bool = True
+    lms_user_id: int | None = None
+
+
+@frozen
+class IncomingEvent:
+    """One public signal as it was received."""
+
+    event_type: str
+    event_id: uuid.UUID
+    time: datetime
+    """When the sender says it happened; aware, UTC."""
+    arguments: Mapping[str, object] = field(repr=False)
+    """The signal's own keyword arguments: name -> data object."""
+    metadata: Mapping[str, object] = field(factory=dict, repr=False)
+    """The event's metadata, ready for JSON."""
+
+
+@frozen
+class Account:
+    """A provider account: what a client needs to call the provider on somebody's behalf."""
+
+    provider: str
+    name: str
+    external_id: str = ""
+    """Credly: the organization's UUID. Empty where the provider has no such thing."""
+    api_key: str = field(default="", repr=False)
+
+
+@frozen
+class AccountInfo:
+    """What the provider answered when an account was checked."""
+
+    name: str
+
+
+@frozen
+class ProviderTemplate:
+    """A badge template (Credly) or group (Accredible) as the provider lists it."""
+
+    external_id: str
+    name: str
+    description: str = ""
+    image_url: str = ""
+    state: TemplateState = TemplateState.ACTIVE
+
+
+@frozen
+class TemplatePage:
+    """One page of a provider's list of templates."""
+
+    number: int
+    templates: tuple[ProviderTemplate, ...]
+    total_pages: int | None = None
+
+
+@frozen
+class Award:
+    """A badge to be issued: everything that a provider may want to know."""
+
+    uuid: uuid.UUID
+    """Our identifier of the badge. It travels with the request, so that the badge can be found again."""
+    template_external_id: str
+    email: str = field(repr=False)
+    name: str = field(repr=False)
+    issued_at: datetime = field()
+    """When the learner earned it; aware."""
+    description: str = ""
+
+    @property
+    def first_name(self) -> str:
+        """All words of the name but the last; the whole name where it is one word."""
+        words = self.name.split()
+        return " ".join(words[:-1]) if len(words) > 1 else self.name.strip()
+
+    @property
+    def last_name(self) -> str:
+        """The last word of the name. Credly requires one, so a one-word name is repeated."""
+        words = self.name.split()
+        return words[-1] if words else ""
+
+
+@frozen
+class IssuedBadge:
+    """A badge as a provider holds it."""
+
+    external_id: str
+    state: str
+    """The provider's own word."""
+    url: str = ""
+    """Where the learner sees or accepts it."""
+    is_valid: bool = True
+    """False where the provider says that it is revoked, rejected or expired."""

@@ -1,0 +1,81 @@
+"""Every error that this app raises on purpose, and what a caller may conclude from it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class BadgesError(Exception):
+    """Base of all errors of this app. Its text is safe to show: it holds no secret and no personal data."""
+
+
+class ConfigurationError(BadgesError):
+    """A setting is missing, has the wrong type, or names something that does not exist."""
+
+
+class UnknownProvider(ConfigurationError):
+    """No provider is registered under this slug."""
+
+
+class RuleError(BadgesError):
+    """A rule has a path, an operator or a value that its event cannot have."""
+
+
+class UnreadablePayload(BadgesError):
+    """An event's payload does not have the shape or the values that its data class declares."""
+
+
+class ProviderError(BadgesError):
+    """A call to a provider did not give what was asked for.
+
+    ``retryable`` says whether the same call may succeed later. ``outcome_unknown`` says that the provider may have
+    done the work although no usable answer came back, so that a badge must be looked up before it is issued again.
+    """
+
+    retryable: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status_code: int | None = None,
+        retry_after: float | None = None,
+        outcome_unknown: bool = False,
+    ) -> None:
+        """
+        Arguments:
+            message: a sentence for an operator, already redacted.
+            status_code: the HTTP status of the answer, if there was one.
+            retry_after: seconds that the provider asked to wait.
+            outcome_unknown: whether the provider may have done the work all the same.
+        """
+        super().__init__(message)
+        self.status_code = status_code
+        self.retry_after = retry_after
+        self.outcome_unknown = outcome_unknown
+
+
+class ProviderUnavailable(ProviderError):
+    """The provider could not be reached, did not answer in time, or answered 5xx."""
+
+
+class ProviderRateLimited(ProviderError):
+    """The provider answered 429: too many requests."""
+
+
+class ProviderAuthError(ProviderError):
+    """The provider refused the key (401 or 403). Nothing works on this account until the key is changed."""
+
+
+class UnexpectedAnswer(ProviderError):
+    """The provider answered with something that its documentation does not describe."""
+
+
+class ProviderRejected(ProviderError):
+    """The provider understood the request and refused it for good."""
+
+    retryable = False
+
+
+class DuplicateBadge(ProviderRejected):
+    """The provider holds this badge for this learner already."""

@@ -1,0 +1,32 @@
+"""What is stored, one concept a module."""
+
+from badges.models.accounts import AccredibleAPIConfig, CredlyOrganization, ProviderAccount
+from badges.models.awards import AccredibleBadge, Badge, CredlyBadge
+from badges.models.configuration import ConfigurationVersion
+from badges.models.dead_events import DeadEvent
+from badges.models.deliveries import Delivery, DeliveryAttempt
+from badges.models.progress import BadgeProgress, Fulfillment
+from badges.models.requirements import BadgePenalty, BadgeRequirement, DataRule, PenaltyDataRule
+from badges.models.templates import AccredibleGroup, BadgeTemplate, CredlyBadgeTemplate
+
+__all__ = [
+    "AccredibleAPIConfig",
+    "AccredibleBadge",
+    "AccredibleGroup",
+    "Badge",
+    "BadgePenalty",
+    "BadgeProgress",
+    "BadgeRequirement",
+    "BadgeTemplate",
+    "ConfigurationVersion",
+    "CredlyBadge",
+    "CredlyBadgeTemplate",
+    "CredlyOrganization",
+    "DataRule",
+    "DeadEvent",
+    "Delivery",
+    "DeliveryAttempt",
+    "Fulfillment",
+    "PenaltyDataRule",
+    "ProviderAccount",
+]

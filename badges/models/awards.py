@@ -1,0 +1,91 @@
+"""Awarded badges: our record, and what the provider says of it."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from badges.models.base import OfProvider, ProviderManager, TimeStamped
+from badges.models.templates import BadgeTemplate
+
+
+class Badge(TimeStamped):
+    """A badge of a learner. Never deleted when it is taken away: its status changes, once and for good.
+
+    .. pii: Links a learner to a badge, at us and at the provider. Deleted with the user.
+    .. pii_types: id
+    .. pii_retirement: local_api
+    """
+
+    class Status(models.TextChoices):
+        """Our own word on the badge."""
+
+        AWARDED = "awarded", _("awarded")
+        REVOKED = "revoked", _("revoked")
+
+    uuid = models.UUIDField(_("UUID"), default=uuid.uuid4, unique=True, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("learner"), on_delete=models.CASCADE, related_name="badges"
+    )
+    template = models.ForeignKey(
+        BadgeTemplate, verbose_name=_("badge template"), on_delete=models.PROTECT, related_name="badges"
+    )
+    status = models.CharField(_("status"), max_length=20, choices=Status.choices, default=Status.AWARDED)
+    state = models.CharField(
+        _("state at the provider"), max_length=50, blank=True, default="", help_text=_("The provider's own word.")
+    )
+    external_id = models.CharField(
+        _("identifier at the provider"), max_length=255, blank=True, default="", db_index=True
+    )
+    url = models.URLField(_("page at the provider"), max_length=1000, blank=True, default="")
+    awarded_at = models.DateTimeField(_("awarded at"))
+    revoked_at = models.DateTimeField(_("revoked at"), null=True, blank=True)
+
+    class Meta:
+        db_table = "badging_badge"
+        verbose_name = _("badge")
+        verbose_name_plural = _("badges")
+        ordering = ("-id",)
+        constraints = [models.UniqueConstraint(fields=["user", "template"], name="badging_badge_once")]
+
+    def __str__(self) -> str:
+        return f"{self.template} - {self.user}"
+
+
+class CredlyBadge(OfProvider, Badge):
+    """A badge that is issued at Credly.
+
+    .. pii: See Badge.
+    .. pii_types: id
+    .. pii_retirement: local_api
+    """
+
+    provider_slug = "credly"
+    provider_lookup = "template__provider"
+    objects = ProviderManager["CredlyBadge"]()
+
+    class Meta:
+        proxy = True
+        verbose_name = _("Credly badge")
+        verbose_name_plural = _("Credly badges")
+
+
+class AccredibleBadge(OfProvider, Badge):
+    """A badge that is issued at Accredible.
+
+    .. pii: See Badge.
+    .. pii_types: id
+    .. pii_retirement: local_api
+    """
+
+    provider_slug = "accredible"
+    provider_lookup = "template__provider"
+    objects = ProviderManager["AccredibleBadge"]()
+
+    class Meta:
+        proxy = True
+        verbose_name = _("Accredible badge")
+        verbose_name_plural = _("Accredible badges")

@@ -1,0 +1,74 @@
+"""The contract between this app and a badge provider.
+
+A provider is a package of three files: ``client.py`` (HTTP and nothing else), ``provider.py`` (this contract) and,
+where it has them, ``webhooks.py``. It takes and returns the frozen objects of :mod:`badges.data`, and raises the
+:class:`badges.exceptions.ProviderError` family; it imports no model.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from attrs import frozen
+
+from badges.conf import HTTPSettings, ProviderSettings
+from badges.data import Account, AccountInfo, Award, IssuedBadge, TemplatePage
+
+
+@frozen
+class Features:
+    """What a provider can do. Shown in the documentation's matrix and obeyed by the rest of the app."""
+
+    lists_templates: bool = True
+    """Templates are made at the provider and synchronized from there."""
+    account_has_external_id: bool = False
+    """An account is addressed by an identifier besides its key (Credly: the organization's UUID)."""
+    learner_accepts: bool = False
+    """A learner accepts or rejects a badge at the provider."""
+    revocation_is_expiry: bool = False
+    """The provider cannot revoke: a badge is taken away by letting it expire."""
+
+
+class Provider(abc.ABC):
+    """One account at one provider."""
+
+    # A subclass sets these.
+    slug: ClassVar[str]
+    label: ClassVar[str]
+    features: ClassVar[Features] = Features()
+    settings_defaults: ClassVar[Mapping[str, Any]] = {}
+    """The defaults of its section of ``BADGES_CONFIG``: ``<SLUG>_BASE_URL``, ``<SLUG>_API_BASE_URL``, the same with
+    ``SANDBOX_``, and ``USE_SANDBOX``."""
+
+    # A subclass should not need to override this.
+    def __init__(self, account: Account, settings: ProviderSettings, http: HTTPSettings) -> None:
+        self.account = account
+        self.settings = settings
+        self.http = http
+
+    # A subclass implements these. All of them raise ``ProviderError``.
+    @abc.abstractmethod
+    def check_account(self) -> AccountInfo:
+        """Ask the provider, with one cheap call, whether the account and its key work."""
+
+    @abc.abstractmethod
+    def templates(self) -> Iterator[TemplatePage]:
+        """All pages of the account's templates, one after the other; only one page is held in memory."""
+
+    @abc.abstractmethod
+    def issue(self, award: Award) -> IssuedBadge:
+        """Issue a badge.
+
+        Raises:
+            DuplicateBadge: the provider holds it already; :meth:`find_issued` gives it.
+        """
+
+    @abc.abstractmethod
+    def revoke(self, external_id: str, *, award: Award, reason: str) -> IssuedBadge:
+        """Take a badge away. Taking away what is taken away already succeeds."""
+
+    @abc.abstractmethod
+    def find_issued(self, award: Award) -> IssuedBadge | None:
+        """The badge that the provider holds for this award, in whatever state, or None."""

@@ -1,0 +1,79 @@
+"""Which providers there are, and how to reach one.
+
+A provider is registered by ``BADGES_CONFIG["providers"]`` (slug -> dotted path) or by the entry-point group
+``badges.providers``; the settings win over entry points, and both over what comes with this app.
+"""
+
+from __future__ import annotations
+
+import functools
+from importlib.metadata import entry_points
+
+from django.utils.module_loading import import_string
+
+from badges.conf import ProviderSettings, get_config
+from badges.data import Account
+from badges.exceptions import ConfigurationError, UnknownProvider
+from badges.providers.base import Provider
+
+ENTRY_POINT_GROUP = "badges.providers"
+BUILT_IN = {
+    "accredible": "badges.providers.accredible.provider.AccredibleProvider",
+    "credly": "badges.providers.credly.provider.CredlyProvider",
+}
+
+
+@functools.lru_cache(maxsize=1)
+def _from_entry_points() -> dict[str, str]:
+    return {point.name: point.value.replace(":", ".") for point in entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def registered() -> dict[str, str]:
+    """Slug -> dotted path of the provider class, of every registered provider."""
+    return {**BUILT_IN, **_from_entry_points(), **get_config().providers}
+
+
+def provider_class(slug: str) -> type[Provider]:
+    """The class of a provider.
+
+    Raises:
+        UnknownProvider: nothing is registered under this slug, or its class cannot be imported.
+    """
+    known = registered()
+    if slug not in known:
+        raise UnknownProvider(
+            f'There is no provider "{slug}". Known: {", ".join(sorted(known))}. '
+            f'Register others in BADGES_CONFIG["providers"].'
+        )
+    return _import(slug, known[slug])
+
+
+@functools.lru_cache(maxsize=32)
+def _import(slug: str, path: str) -> type[Provider]:
+    try:
+        found = import_string(path)
+    except ImportError as error:
+        raise UnknownProvider(f'The provider "{slug}" cannot be imported from "{path}": {error}.') from error
+    if not (isinstance(found, type) and issubclass(found, Provider)):
+        raise UnknownProvider(f'"{path}", registered as provider "{slug}", is not a subclass of Provider.')
+    return found
+
+
+def provider_settings(slug: str) -> ProviderSettings:
+    """The settings of a registered provider."""
+    return get_config().provider(slug, provider_class(slug).settings_defaults)
+
+
+def connect(account: Account) -> Provider:
+    """A provider that acts for this account; a key from the settings wins over the account's own.
+
+    Raises:
+        UnknownProvider: see :func:`provider_class`.
+        ConfigurationError: the account has no key, or the settings are unusable.
+    """
+    settings = provider_settings(account.provider)
+    key = settings.preconfigured_keys.get(account.external_id, account.api_key)
+    if not key:
+        raise ConfigurationError(f'The {account.provider} account "{account.name}" has no API key. Enter one in the admin.')
+    connected = Account(provider=account.provider, name=account.name, external_id=account.external_id, api_key=key)
+    return provider_class(account.provider)(connected, settings, get_config().http)

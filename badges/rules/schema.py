@@ -1,0 +1,185 @@
+"""Key paths of an event and their types, read from the data classes of openedx-events.
+
+A path is relative to the signal's one argument (``course.course_key`` of ``course_passing_status``), as in the
+settings document. Where a signal has several arguments, a path starts with the argument's name.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+from openedx_events.learning.data import UserData
+from openedx_events.tooling import OpenEdxPublicSignal, load_all_signals
+
+from badges.exceptions import RuleError
+from badges.rules.kinds import Kind, kind_for
+
+# A `created_by` or `requesting_user` beside these may be staff, and is never the learner.
+LEARNER_FIELDS = ("user", "student_user")
+
+
+@attrs.frozen
+class EventSchema:
+    """What an event of one type can hold."""
+
+    event_type: str
+    arguments: Mapping[str, type]
+    """Argument name -> data class, as the signal declares them."""
+    kinds: Mapping[str, Kind]
+    """Key path -> type, of every value that a rule can compare."""
+    refused: Mapping[str, str]
+    """Key path -> why a rule cannot compare it."""
+    learner_path: tuple[str, ...] | None
+    """Attribute names from the arguments to the learner's ``UserData``; None where there is none."""
+
+    def kind_of(self, path: str) -> Kind:
+        """The type at a key path.
+
+        Raises:
+            RuleError: an event of this type has no comparable value there.
+        """
+        if path in self.kinds:
+            return self.kinds[path]
+        for refused, reason in self.refused.items():
+            if path == refused or path.startswith(f"{refused}."):
+                raise RuleError(f'"{path}" cannot be used in a rule: {reason}')
+        if any(known.startswith(f"{path}.") for known in self.kinds):
+            raise RuleError(f'"{path}" holds several values. Choose one below it.')
+        raise RuleError(
+            f'An event of type {self.event_type} has no "{path}". It has: {", ".join(sorted(self.kinds)) or "nothing"}.'
+        )
+
+    def offered_paths(self, ignored: frozenset[str]) -> list[str]:
+        """The key paths that staff may choose from, in the order of the data class, without the ignored ones."""
+        return [path for path in self.kinds if path not in ignored]
+
+    def value_at(self, arguments: Mapping[str, object], path: str) -> Any:
+        """The canonical value at a key path; None where it is absent or not of its declared type."""
+        return self.kinds[path].canonical(self.raw_value(arguments, path))
+
+    def raw_value(self, arguments: Mapping[str, object], path: str) -> Any:
+        """The value at a key path as the event holds it."""
+        names = path.split(".")
+        value: Any = arguments if len(self.arguments) > 1 else next(iter(arguments.values()), None)
+        for name in names:
+            value = value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+            if value is None:
+                return None
+        return value
+
+    def learner(self, arguments: Mapping[str, object]) -> UserData | None:
+        """The learner's ``UserData`` in an event, if it holds one."""
+        if self.learner_path is None:
+            return None
+        value: Any = arguments.get(self.learner_path[0])
+        for name in self.learner_path[1:]:
+            value = getattr(value, name, None)
+        return value if isinstance(value, UserData) else None
+
+
+def find_signal(event_type: str) -> OpenEdxPublicSignal:
+    """The public signal of an event type.
+
+    Raises:
+        RuleError: openedx-events does not know the type.
+    """
+    try:
+        return OpenEdxPublicSignal.get_signal_by_type(event_type)
+    except KeyError:
+        load_all_signals()
+    try:
+        return OpenEdxPublicSignal.get_signal_by_type(event_type)
+    except KeyError as error:
+        raise RuleError(
+            f'openedx-events knows no event type "{event_type}". Check the spelling, and the installed version.'
+        ) from error
+
+
+@functools.lru_cache(maxsize=256)
+def event_schema(event_type: str) -> EventSchema:
+    """Read the schema of an event type.
+
+    Raises:
+        RuleError: openedx-events does not know the type.
+    """
+    signal = find_signal(event_type)
+    kinds: dict[str, Kind] = {}
+    refused: dict[str, str] = {}
+    several = len(signal.init_data) > 1
+    for name, cls in signal.init_data.items():
+        for path, declared in _fields(cls, f"{name}." if several else "", frozenset()):
+            if isinstance(declared, str):
+                refused[path] = declared
+            else:
+                kinds[path] = declared
+    return EventSchema(
+        event_type=event_type,
+        arguments=dict(signal.init_data),
+        kinds=kinds,
+        refused=refused,
+        learner_path=_learner_path(signal.init_data),
+    )
+
+
+def resolved_fields(cls: type) -> tuple[attrs.Attribute[Any], ...]:
+    """The fields of a data class, with text annotations resolved where they can be."""
+    try:
+        attrs.resolve_types(cls)
+    except NameError:
+        # A name that only type checkers import: such a field keeps its text as type, and is refused by it.
+        pass
+    return attrs.fields(cls)
+
+
+def without_none(declared: Any) -> Any:
+    """``X`` of ``X | None``; anything else as it is."""
+    if typing.get_origin(declared) in (typing.Union, types.UnionType):
+        others = [option for option in typing.get_args(declared) if option is not type(None)]
+        return others[0] if len(others) == 1 else declared
+    return declared
+
+
+def _fields(cls: type, prefix: str, above: frozenset[type]) -> Iterator[tuple[str, Kind | str]]:
+    if not attrs.has(cls):
+        yield prefix.rstrip("."), _why_not(cls)
+        return
+    for attribute in resolved_fields(cls):
+        path = f"{prefix}{attribute.name}"
+        declared = without_none(attribute.type)
+        if inspect.isclass(declared) and attrs.has(declared):
+            if declared in above or declared is cls:
+                yield path, f"{declared.__name__} contains itself."
+            else:
+                yield from _fields(declared, f"{path}.", above | {cls})
+        else:
+            yield path, kind_for(declared) or _why_not(declared)
+
+
+def _why_not(declared: Any) -> str:
+    origin = typing.get_origin(declared) or declared
+    if origin in (list, tuple, set, frozenset):
+        return "it is a list, and a rule compares one value."
+    if origin is dict:
+        return "it is a dictionary, whose keys its event does not declare."
+    name = getattr(declared, "__name__", None) or str(declared)
+    return f"values of type {name} cannot be compared."
+
+
+def _learner_path(arguments: Mapping[str, type]) -> tuple[str, ...] | None:
+    for name, cls in arguments.items():
+        if inspect.isclass(cls) and issubclass(cls, UserData) and (len(arguments) == 1 or name in LEARNER_FIELDS):
+            return (name,)
+    for name, cls in arguments.items():
+        if not attrs.has(cls):
+            continue
+        declared = {attribute.name: without_none(attribute.type) for attribute in resolved_fields(cls)}
+        for field_name in LEARNER_FIELDS:
+            if inspect.isclass(declared.get(field_name)) and issubclass(declared[field_name], UserData):
+                return (name, field_name)
+    return None

@@ -1,0 +1,214 @@
+"""Makes the rows and events that tests need."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import factory
+from django.contrib.auth import get_user_model
+from factory.django import DjangoModelFactory
+from opaque_keys.edx.keys import CourseKey
+from openedx_events.data import EventsMetadata
+from openedx_events.learning.data import CourseData, CoursePassingStatusData, UserData, UserPersonalData
+
+from badges import models
+
+PASSING = "org.openedx.learning.course.passing.status.updated.v1"
+CCX_PASSING = "org.openedx.learning.ccx.course.passing.status.updated.v1"
+COURSE = "course-v1:edX+DemoX+2026"
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def moment(seconds: float) -> datetime:
+    """A time, so many seconds after a fixed start."""
+    return EPOCH + timedelta(seconds=seconds)
+
+
+def user_data(username: str = "anna", **overrides: Any) -> UserData:
+    """The learner of an event."""
+    values = {"email": f"{username}@example.com", "name": "Anna Maria Lee", "id": 7, "is_active": True, **overrides}
+    return UserData(
+        id=values["id"],
+        is_active=values["is_active"],
+        pii=UserPersonalData(username=username, email=values["email"], name=values["name"]),
+    )
+
+
+def passing_status(
+    username: str = "anna", *, course: str = COURSE, is_passing: bool = True, **user: Any
+) -> CoursePassingStatusData:
+    """The payload of a passing-status event, as the LMS sends it: of the course, only its key."""
+    return CoursePassingStatusData(
+        is_passing=is_passing,
+        user=user_data(username, **user),
+        course=CourseData(course_key=CourseKey.from_string(course)),
+    )
+
+
+def metadata(
+    event_type: str = PASSING, *, at: float | datetime = 0, event_id: uuid.UUID | None = None
+) -> EventsMetadata:
+    """The metadata of an event; ``at`` in seconds after a fixed start, or a time."""
+    time = at if isinstance(at, datetime) else moment(at)
+    return EventsMetadata(event_type=event_type, id=event_id or uuid.uuid4(), time=time)
+
+
+class UserFactory(DjangoModelFactory[Any]):
+    """A learner."""
+
+    class Meta:
+        model = get_user_model()
+
+    username = factory.Sequence(lambda n: f"learner{n}")
+    email = factory.LazyAttribute(lambda user: f"{user.username}@example.com")
+    first_name = "Anna Maria"
+    last_name = "Lee"
+
+
+class CredlyOrganizationFactory(DjangoModelFactory[models.CredlyOrganization]):
+    """An organization at Credly."""
+
+    class Meta:
+        model = models.CredlyOrganization
+
+    name = factory.Sequence(lambda n: f"Organization {n}")
+    external_id = factory.LazyFunction(lambda: str(uuid.uuid4()))
+    api_key = "credly-key"
+
+
+class AccredibleAPIConfigFactory(DjangoModelFactory[models.AccredibleAPIConfig]):
+    """A key at Accredible."""
+
+    class Meta:
+        model = models.AccredibleAPIConfig
+
+    name = factory.Sequence(lambda n: f"Accredible {n}")
+    api_key = "accredible-key"
+
+
+class BadgeTemplateFactory(DjangoModelFactory[models.BadgeTemplate]):
+    """An active template without a provider."""
+
+    class Meta:
+        model = models.BadgeTemplate
+
+    name = factory.Sequence(lambda n: f"Badge {n}")
+    description = "For those who finish."
+    image_url = "https://images.example.com/badge.png"
+    is_active = True
+
+
+class CredlyBadgeTemplateFactory(BadgeTemplateFactory):
+    """An active template of a Credly organization."""
+
+    class Meta:
+        model = models.CredlyBadgeTemplate
+
+    account = factory.SubFactory(CredlyOrganizationFactory)
+    external_id = factory.LazyFunction(lambda: str(uuid.uuid4()))
+
+
+class AccredibleGroupFactory(BadgeTemplateFactory):
+    """An active group at Accredible."""
+
+    class Meta:
+        model = models.AccredibleGroup
+
+    account = factory.SubFactory(AccredibleAPIConfigFactory)
+    external_id = factory.Sequence(lambda n: str(1000 + n))
+
+
+class RequirementFactory(DjangoModelFactory[models.BadgeRequirement]):
+    """A requirement; ``rules`` are (path, operator, value)."""
+
+    class Meta:
+        model = models.BadgeRequirement
+        skip_postgeneration_save = True
+
+    template = factory.SubFactory(BadgeTemplateFactory)
+    event_type = PASSING
+
+    @factory.post_generation
+    def rules(obj: models.BadgeRequirement, create: bool, extracted: Any) -> None:  # noqa: N805
+        for path, operator, value in extracted or ():
+            models.DataRule.objects.create(requirement=obj, data_path=path, operator=operator, value=value)
+
+
+class PenaltyFactory(DjangoModelFactory[models.BadgePenalty]):
+    """A penalty; ``rules`` are (path, operator, value), ``resets`` requirements."""
+
+    class Meta:
+        model = models.BadgePenalty
+        skip_postgeneration_save = True
+
+    template = factory.SubFactory(BadgeTemplateFactory)
+    event_type = PASSING
+
+    @factory.post_generation
+    def rules(obj: models.BadgePenalty, create: bool, extracted: Any) -> None:  # noqa: N805
+        for path, operator, value in extracted or ():
+            models.PenaltyDataRule.objects.create(penalty=obj, data_path=path, operator=operator, value=value)
+
+    @factory.post_generation
+    def resets(obj: models.BadgePenalty, create: bool, extracted: Any) -> None:  # noqa: N805
+        obj.requirements.set(extracted or ())
+
+
+class BadgeFactory(DjangoModelFactory[models.Badge]):
+    """An awarded badge."""
+
+    class Meta:
+        model = models.Badge
+
+    user = factory.SubFactory(UserFactory)
+    template = factory.SubFactory(BadgeTemplateFactory)
+    awarded_at = EPOCH
+
+
+class BadgeProgressFactory(DjangoModelFactory[models.BadgeProgress]):
+    """A progress record without fulfilments."""
+
+    class Meta:
+        model = models.BadgeProgress
+
+    user = factory.SubFactory(UserFactory)
+    template = factory.SubFactory(BadgeTemplateFactory)
+
+
+class FulfillmentFactory(DjangoModelFactory[models.Fulfillment]):
+    """A fulfilled requirement."""
+
+    class Meta:
+        model = models.Fulfillment
+
+    progress = factory.SubFactory(BadgeProgressFactory)
+    requirement = factory.SubFactory(RequirementFactory, template=factory.SelfAttribute("..progress.template"))
+    event_type = PASSING
+    event_id = factory.LazyFunction(uuid.uuid4)
+    event_time = EPOCH
+
+
+class DeliveryFactory(DjangoModelFactory[models.Delivery]):
+    """A pending delivery."""
+
+    class Meta:
+        model = models.Delivery
+
+    badge = factory.SubFactory(BadgeFactory)
+    action = models.Delivery.Action.ISSUE
+
+
+class DeadEventFactory(DjangoModelFactory[models.DeadEvent]):
+    """An event that failed."""
+
+    class Meta:
+        model = models.DeadEvent
+
+    event_id = factory.LazyFunction(uuid.uuid4)
+    event_type = PASSING
+    event_time = EPOCH
+    payload = factory.LazyFunction(dict)
+    metadata = factory.LazyFunction(dict)
+    error = "It failed."
