@@ -46,8 +46,11 @@ INSTALLED_APPS = [
     "django.contrib.sites",
     "django.contrib.staticfiles",
     "openedx_events",
+    "tests.core",
     "badges",
 ]
+AUTH_USER_MODEL = "core.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -77,5 +80,15 @@ BADGES_ENCRYPTION_KEYS = ["only-for-tests-too"]
 
 EVENT_BUS_PRODUCER = "edx_event_bus_redis.create_producer"
 EVENT_BUS_CONSUMER = "edx_event_bus_redis.RedisEventConsumer"
-EVENT_BUS_REDIS_CONNECTION_URL = os.environ.get("BADGES_TEST_REDIS_URL", "redis://127.0.0.1:6379/0")
+EVENT_BUS_REDIS_CONNECTION_URL = os.environ.get("BADGES_TEST_REDIS_URL", "redis://127.0.0.1:6379/0?socket_timeout=90")
 EVENT_BUS_TOPIC_PREFIX = "test"
+# Only the tests with a real Redis put badge signals on a bus.
+EVENT_BUS_PRODUCER_CONFIG = {
+    event_type: {
+        "learning-badges-lifecycle": {
+            "event_key_field": "badge.uuid",
+            "enabled": "BADGES_TEST_REDIS_URL" in os.environ,
+        }
+    }
+    for event_type in ("org.openedx.learning.badge.awarded.v1", "org.openedx.learning.badge.revoked.v1")
+}

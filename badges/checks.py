@@ -1,1 +1,245 @@
-def register_checks(): pass
+"""System checks: what would make an operator lose an evening, said at start with a way out."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import redis
+from django.apps import AppConfig, apps
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import FieldDoesNotExist
+from django.db import DatabaseError
+from openedx_events.learning.signals import BADGE_AWARDED, BADGE_REVOKED
+
+from badges.conf import GENERAL_SECTIONS, BadgesConfig, get_config
+from badges.exceptions import BadgesError, ConfigurationError, RuleError
+from badges.models import ProviderAccount
+from badges.models.fields import encryption_secrets
+from badges.providers import registry
+from badges.rules.schema import event_schema
+from badges.toggles import is_badges_enabled
+
+STOCK_REDIS_CONSUMER = "edx_event_bus_redis.RedisEventConsumer"
+
+
+def register_checks() -> None:
+    """Have the checks run with Django's own."""
+    register(check_settings)
+    register(check_event_bus)
+    register(check_accounts, Tags.database)
+    register(check_sandbox, deploy=True)
+
+
+def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """``BADGES_CONFIG`` and what the app needs of its project."""
+    if not is_badges_enabled():
+        return []
+    messages = list(_project())
+    try:
+        config = get_config()
+    except ConfigurationError as error:
+        return [*messages, Error(str(error), hint='See "Configuration" in the documentation.', id="badges.E001")]
+    return [*messages, *_events(config), *_providers(config)]
+
+
+def check_event_bus(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Whether events come in and announcements go out."""
+    return list(_event_bus()) if is_badges_enabled() else []
+
+
+def check_accounts(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Accounts in the database whose provider is not there (any more)."""
+    if not is_badges_enabled() or not databases:
+        return []
+    messages: list[CheckMessage] = []
+    try:
+        found = list(ProviderAccount.objects.order_by().values_list("provider", flat=True).distinct())
+    except DatabaseError:
+        # Not migrated yet: the migration check says so.
+        return []
+    for slug in sorted(found):
+        try:
+            registry.provider_class(slug)
+        except BadgesError as error:
+            messages.append(
+                Error(
+                    f'There are accounts of the provider "{slug}", which cannot be used: {error}',
+                    hint="Install or register the provider again, or delete its accounts in the admin.",
+                    id="badges.E007",
+                )
+            )
+    return messages
+
+
+def check_sandbox(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """For ``check --deploy``: badges that would be issued at a provider's sandbox."""
+    if not is_badges_enabled():
+        return []
+    try:
+        config = get_config()
+        using = [slug for slug in registry.registered() if registry.provider_settings(slug).use_sandbox]
+    except BadgesError:
+        return []
+    return [
+        Warning(
+            f'BADGES_CONFIG["{slug}"]["USE_SANDBOX"] is on: learners would get badges of the sandbox.',
+            hint="Switch it off in production.",
+            id="badges.W008",
+        )
+        for slug in using
+        if slug in config.sections
+    ]
+
+
+def _project() -> Iterator[CheckMessage]:
+    if not apps.is_installed("openedx_events"):
+        yield Error(
+            "openedx_events is not in INSTALLED_APPS, so there is no consume_events command and no producer.",
+            hint='Add "openedx_events" to INSTALLED_APPS.',
+            id="badges.E008",
+        )
+    if not settings.USE_TZ:
+        yield Error("USE_TZ is off, but events carry times with a zone.", hint="Set USE_TZ = True.", id="badges.E009")
+    for name in ("username", "email"):
+        try:
+            get_user_model()._meta.get_field(name)
+        except FieldDoesNotExist:
+            yield Error(
+                f'The user model {settings.AUTH_USER_MODEL} has no field "{name}"; learners are found and made by it.',
+                hint="Use a user model with this field, for example a subclass of AbstractUser.",
+                id="badges.E010",
+            )
+    try:
+        encryption_secrets()
+    except ConfigurationError as error:
+        yield Error(str(error), hint="Any long random strings do; the first one encrypts.", id="badges.E011")
+
+
+def _events(config: BadgesConfig) -> Iterator[CheckMessage]:
+    if not config.events:
+        yield Error(
+            'BADGES_CONFIG["events"] is empty, so nothing can earn a badge.',
+            hint="List event types, or leave the key out for the default ones.",
+            id="badges.E002",
+        )
+    for event_type in config.events:
+        try:
+            schema = event_schema(event_type)
+        except RuleError as error:
+            yield Error(
+                f'BADGES_CONFIG["events"]: {error}',
+                hint="Signals of other packages must be imported before, for example in their AppConfig.ready().",
+                id="badges.E003",
+            )
+            continue
+        if schema.learner_path is None:
+            yield Warning(
+                f'BADGES_CONFIG["events"]: events of type {event_type} name no learner: their payload has no UserData '
+                "as user or student_user. All of them will be dropped.",
+                hint="Remove the type, or choose one whose payload carries the learner.",
+                id="badges.W001",
+            )
+
+
+def _providers(config: BadgesConfig) -> Iterator[CheckMessage]:
+    known = registry.registered()
+    for slug in sorted(set(config.sections) - set(known) - GENERAL_SECTIONS):
+        yield Warning(
+            f'BADGES_CONFIG["{slug}"] belongs to no provider and has no effect.',
+            hint=f"Known providers: {', '.join(sorted(known))}. Is the name misspelt?",
+            id="badges.W002",
+        )
+    for slug in sorted(known):
+        try:
+            cls = registry.provider_class(slug)
+            found = registry.provider_settings(slug)
+        except ConfigurationError as error:
+            yield Error(
+                str(error),
+                hint='Correct the path in BADGES_CONFIG["providers"], or the provider\'s section.',
+                id="badges.E006",
+            )
+            continue
+        prefix = f"{slug.upper().replace('-', '_')}_{'SANDBOX_' if found.use_sandbox else ''}"
+        for key, url in ((f"{prefix}API_BASE_URL", found.api_base_url), (f"{prefix}BASE_URL", found.base_url)):
+            yield from _address(slug, key, url, is_declared=key in cls.settings_defaults)
+
+
+def _address(slug: str, key: str, url: str, *, is_declared: bool) -> Iterator[CheckMessage]:
+    where = f'BADGES_CONFIG["{slug}"]["{key}"]'
+    parts = urlsplit(url)
+    if not url:
+        if is_declared:
+            yield Error(f"{where} is empty.", hint="Leave the key out for the default.", id="badges.E004")
+    elif parts.scheme not in ("http", "https") or not parts.hostname:
+        yield Error(f"{where} is not a web address.", hint="It must start with https://.", id="badges.E004")
+    elif parts.scheme != "https" and not _is_loopback(parts.hostname):
+        yield Error(
+            f"{where} is not HTTPS: API keys and learners' data would cross the network in the clear.",
+            hint="Use https://. Plain http:// is accepted for this machine only.",
+            id="badges.E005",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _event_bus() -> Iterator[CheckMessage]:
+    consumer = getattr(settings, "EVENT_BUS_CONSUMER", None)
+    if not consumer:
+        yield Warning(
+            "EVENT_BUS_CONSUMER is not set, so consume_events cannot run and only events of this process count.",
+            hint=f'For Redis: EVENT_BUS_CONSUMER = "{STOCK_REDIS_CONSUMER}".',
+            id="badges.W003",
+        )
+    if not getattr(settings, "EVENT_BUS_PRODUCER", None):
+        yield Warning(
+            "EVENT_BUS_PRODUCER is not set, so awarded and revoked badges are announced in this process only.",
+            hint='For Redis: EVENT_BUS_PRODUCER = "edx_event_bus_redis.create_producer".',
+            id="badges.W004",
+        )
+    else:
+        yield from _announcements()
+    url = getattr(settings, "EVENT_BUS_REDIS_CONNECTION_URL", None)
+    if consumer == STOCK_REDIS_CONSUMER:
+        if not url:
+            yield Warning(
+                "EVENT_BUS_REDIS_CONNECTION_URL is not set, so the consumer does not know its Redis.",
+                hint='For example "redis://localhost:6379/0".',
+                id="badges.W005",
+            )
+        elif int(redis.__version__.split(".")[0]) >= 8 and "socket_timeout" not in parse_qs(urlsplit(url).query):
+            yield Warning(
+                f"redis-py {redis.__version__} gives up on a silent connection after 5 seconds, and the consumer waits "
+                "up to 60 seconds for an event: it would log an error every 5 seconds, and may stop.",
+                hint="Add ?socket_timeout=90 to EVENT_BUS_REDIS_CONNECTION_URL.",
+                id="badges.W006",
+            )
+
+
+def _announcements() -> Iterator[CheckMessage]:
+    config = getattr(settings, "EVENT_BUS_PRODUCER_CONFIG", None) or {}
+    for signal in (BADGE_AWARDED, BADGE_REVOKED):
+        topics = config.get(signal.event_type) or {}
+        if not any(isinstance(topic, dict) and topic.get("enabled") for topic in topics.values()):
+            yield Warning(
+                f"EVENT_BUS_PRODUCER_CONFIG sends {signal.event_type} to no topic, so other services do not hear of it.",
+                hint=(
+                    'Add {"learning-badges-lifecycle": {"event_key_field": "badge.uuid", "enabled": True}} for it. If it '
+                    "is there with BADGES_ENABLED as value: that is read where the settings file defines it."
+                ),
+                id="badges.W007",
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import ClassVar
 
 
@@ -79,3 +80,16 @@ class ProviderRejected(ProviderError):
 
 class DuplicateBadge(ProviderRejected):
     """The provider holds this badge for this learner already."""
+
+
+def describe(error: BaseException) -> str:
+    """An error in words that are safe for a log line or a page.
+
+    Errors of other libraries can quote values of an event or a request, so of those only the type and the place
+    are told.
+    """
+    if isinstance(error, BadgesError):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {frames[-1].filename.rpartition('/site-packages/')[2]}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}."

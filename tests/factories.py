@@ -63,8 +63,7 @@ class UserFactory(DjangoModelFactory[Any]):
 
     username = factory.Sequence(lambda n: f"learner{n}")
     email = factory.LazyAttribute(lambda user: f"{user.username}@example.com")
-    first_name = "Anna Maria"
-    last_name = "Lee"
+    full_name = "Anna Maria Lee"
 
 
 class CredlyOrganizationFactory(DjangoModelFactory[models.CredlyOrganization]):

@@ -162,6 +162,8 @@ def _fields(cls: type, prefix: str, above: frozenset[type]) -> Iterator[tuple[st
 
 
 def _why_not(declared: Any) -> str:
+    if declared is None:
+        return "its event declares no type for it."
     origin = typing.get_origin(declared) or declared
     if origin in (list, tuple, set, frozenset):
         return "it is a list, and a rule compares one value."

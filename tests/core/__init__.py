@@ -1,0 +1,1 @@
+"""A user model like that of the Credentials service."""
