@@ -54,6 +54,11 @@ class Badge(TimeStamped):
     def __str__(self) -> str:
         return f"{self.template} - {self.user}"
 
+    @property
+    def is_awarded(self) -> bool:
+        """Whether the learner holds it."""
+        return self.status == self.Status.AWARDED
+
 
 class CredlyBadge(OfProvider, Badge):
     """A badge that is issued at Credly.

@@ -1,0 +1,48 @@
+"""Doing a transaction again that lost against another one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TypeVar
+
+from django.db import DatabaseError, IntegrityError, OperationalError, connection
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+TRIES = 5
+# MySQL: 1205 lock wait timeout, 1213 deadlock. PostgreSQL: 40001 serialization failure, 40P01 deadlock.
+_CONFLICT_CODES = frozenset({1205, 1213, "40001", "40P01"})
+
+
+def is_conflict(error: DatabaseError) -> bool:
+    """Whether a transaction failed only because another one was in its way."""
+    if isinstance(error, IntegrityError):
+        # Something that was there at the start is gone, or came: a template deleted, a record made by another.
+        return True
+    if not isinstance(error, OperationalError):
+        return False
+    cause = error.__cause__
+    code = getattr(cause, "sqlstate", None) or next(iter(error.args), None)
+    return code in _CONFLICT_CODES or "database is locked" in str(error)
+
+
+def retried(transact: Callable[[], T]) -> T:
+    """Call a function that makes one transaction; again when it lost against another, a few times.
+
+    Inside somebody else's transaction nothing can be repeated, so then it is called once.
+
+    Raises:
+        DatabaseError: what it raised the last time.
+    """
+    for left in range(TRIES - 1, -1, -1):
+        try:
+            return transact()
+        except DatabaseError as error:
+            if left == 0 or connection.in_atomic_block or not is_conflict(error):
+                raise
+            logger.info(
+                "A transaction lost against another one and is done again.", extra={"action": "transaction_retried"}
+            )
+    raise AssertionError("unreachable")
