@@ -1,0 +1,94 @@
+"""Issuing and revoking at the provider: the handlers of these two actions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from badges.data import Award, IssuedBadge
+from badges.exceptions import ConfigurationError, DuplicateBadge, ProviderRejected
+from badges.issuing import actions
+from badges.issuing.actions import Done
+from badges.models import Badge, Delivery
+from badges.providers.base import Provider
+from badges.providers.registry import connect
+
+REVOCATION_REASON = "The learner no longer fulfils the requirements of this badge."
+
+
+def award_of(badge: Badge) -> Award:
+    """A badge as providers take it.
+
+    Raises:
+        ProviderRejected: something is missing that every provider requires.
+    """
+    user: Any = badge.user
+    if not user.email:
+        raise ProviderRejected(
+            f"The learner (user {user.pk}) has no e-mail address, and a badge cannot be issued without one. "
+            "Enter it in the user record, then retry."
+        )
+    if not badge.template.external_id:
+        raise ProviderRejected(f'The template "{badge.template.name}" has no identifier at its provider. Sync it.')
+    return Award(
+        uuid=badge.uuid,
+        template_external_id=badge.template.external_id,
+        email=user.email,
+        name=(user.get_full_name() if hasattr(user, "get_full_name") else "") or user.get_username(),
+        issued_at=badge.awarded_at,
+        description=badge.template.description,
+    )
+
+
+def issue(delivery: Delivery) -> Done:
+    """Issue a badge. Where an earlier attempt may have done it, the provider is asked first.
+
+    Raises:
+        ProviderError: see :mod:`badges.exceptions`.
+    """
+    provider, award = _provider_of(delivery.badge), award_of(delivery.badge)
+    # Only a first attempt can be sure that no answer was lost before it.
+    if delivery.attempts > 1 and (held := _valid(provider.find_issued(award))):
+        return Done(detail="Found at the provider, where an earlier attempt had issued it.", issued=held)
+    try:
+        return Done(detail="Issued.", issued=provider.issue(award))
+    except DuplicateBadge:
+        held = _valid(provider.find_issued(award))
+        if held is None:
+            raise
+        return Done(detail="The provider held this badge already; it was adopted.", issued=held)
+
+
+def revoke(delivery: Delivery) -> Done:
+    """Take a badge away at the provider. One that the provider never got needs nothing.
+
+    Raises:
+        ProviderError: see :mod:`badges.exceptions`.
+    """
+    badge = delivery.badge
+    provider, award = _provider_of(badge), award_of(badge)
+    external_id = badge.external_id
+    if not external_id:
+        held = provider.find_issued(award)
+        if held is None:
+            return Done(detail="The provider does not hold this badge, so there is nothing to revoke.")
+        if not held.is_valid:
+            return Done(detail="It is not valid at the provider any more.", issued=held)
+        external_id = held.external_id
+    return Done(detail="Revoked.", issued=provider.revoke(external_id, award=award, reason=REVOCATION_REASON))
+
+
+def register_handlers() -> None:
+    """Let these functions carry out their actions."""
+    actions.register(Delivery.Action.ISSUE, issue)
+    actions.register(Delivery.Action.REVOKE, revoke)
+
+
+def _provider_of(badge: Badge) -> Provider:
+    account = badge.template.account
+    if account is None:
+        raise ConfigurationError(f'The template "{badge.template.name}" has no provider account any more.')
+    return connect(account.as_data())
+
+
+def _valid(held: IssuedBadge | None) -> IssuedBadge | None:
+    return held if held is not None and held.is_valid else None

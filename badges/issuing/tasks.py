@@ -1,0 +1,29 @@
+"""The task that carries out the deliveries of one badge.
+
+Run by Django's task framework: with no ``TASKS`` setting at once and in this process, with one by the workers of the
+engine that it names. A task is only a nudge; what is to be done stands in the deliveries, and the sweep finds it too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import django
+
+if TYPE_CHECKING or django.VERSION < (6, 0):
+    from django_tasks import task
+else:
+    from django.tasks import task
+
+
+@task()
+def deliver_badge(badge_id: int) -> int:
+    """Carry out what is due for a badge, and tell how many attempts were made."""
+    from badges.issuing.deliveries import run_due
+
+    return len(run_due(badge_id))
+
+
+def enqueue(badge_id: int) -> None:
+    """Have the deliveries of a badge carried out soon."""
+    deliver_badge.enqueue(badge_id)

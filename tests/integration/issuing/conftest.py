@@ -1,0 +1,26 @@
+"""Fixtures of the tests of issuing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from badges.models import BadgeTemplate
+from tests.integration.issuing.scripted import SETTINGS, ScriptedProvider, scripted_template
+
+
+@pytest.fixture
+def provider(settings: Any) -> Iterator[type[ScriptedProvider]]:
+    """The scripted provider, registered and empty."""
+    settings.BADGES_CONFIG = SETTINGS
+    ScriptedProvider.reset()
+    yield ScriptedProvider
+    ScriptedProvider.reset()
+
+
+@pytest.fixture
+def template(provider: type[ScriptedProvider], db: None) -> BadgeTemplate:
+    """A template at the scripted provider."""
+    return scripted_template()

@@ -1,0 +1,282 @@
+"""Deliveries: attempted under a lease, settled once, never lost."""
+
+from __future__ import annotations
+
+import io
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from badges.data import Award, IssuedBadge
+from badges.exceptions import (
+    ProviderAuthError,
+    ProviderError,
+    ProviderRateLimited,
+    ProviderRejected,
+    ProviderUnavailable,
+    UnexpectedAnswer,
+)
+from badges.issuing import awards
+from badges.issuing.deliveries import retry_now, run_due
+from badges.models import Badge, BadgeTemplate, Delivery, DeliveryAttempt
+from tests.factories import UserFactory, moment
+from tests.integration.issuing.scripted import ScriptedProvider
+
+pytestmark = pytest.mark.django_db
+Status = Delivery.Status
+
+
+@pytest.fixture
+def badge(template: BadgeTemplate) -> Badge:
+    """An awarded badge whose deliveries wait."""
+    return awards.award(UserFactory(), [template.pk], moment(5))[0]
+
+
+def issue_of(badge: Badge) -> Delivery:
+    """The delivery that issues a badge."""
+    return badge.deliveries.get(action=Delivery.Action.ISSUE)
+
+
+def make_due(delivery: Delivery) -> None:
+    """Let the time of a delivery's next attempt, or the end of its lease, have come."""
+    past = timezone.now() - timedelta(seconds=1)
+    Delivery.objects.filter(pk=delivery.pk, status=Status.PENDING).update(next_attempt_at=past)
+    Delivery.objects.filter(pk=delivery.pk, status=Status.IN_PROGRESS).update(leased_until=past)
+
+
+def test_a_failure_leaves_the_award_and_waits_with_its_error(badge: Badge, provider: type[ScriptedProvider]) -> None:
+    provider.script.append(ProviderUnavailable("Credly answered 503.", status_code=503))
+
+    run_due(badge.pk)
+
+    badge.refresh_from_db()
+    delivery = issue_of(badge)
+    assert badge.is_awarded
+    assert (delivery.status, delivery.attempts, delivery.last_error) == (Status.PENDING, 1, "Credly answered 503.")
+    assert delivery.next_attempt_at > timezone.now()
+    attempt = delivery.history.get()
+    assert (attempt.number, attempt.outcome, attempt.status_code) == (1, DeliveryAttempt.Outcome.RETRY, 503)
+
+
+def test_what_waits_is_not_attempted_before_its_time(badge: Badge, provider: type[ScriptedProvider]) -> None:
+    provider.script.append(ProviderUnavailable("Down."))
+    run_due(badge.pk)
+
+    assert run_due(badge.pk) == []
+    assert provider.calls == ["issue"]
+
+
+def test_the_sweep_completes_what_waited(badge: Badge, provider: type[ScriptedProvider]) -> None:
+    provider.script.append(ProviderUnavailable("Down."))
+    run_due(badge.pk)
+    make_due(issue_of(badge))
+    output = io.StringIO()
+
+    call_command("deliver_badges", stdout=output)
+
+    badge.refresh_from_db()
+    assert (badge.external_id, issue_of(badge).status) == ("ext-1", Status.DONE)
+    assert "1 attempts: 1 done, 0 to be retried, 0 given up" in output.getvalue()
+
+
+def test_the_sweep_reports_what_still_waits(badge: Badge, provider: type[ScriptedProvider]) -> None:
+    provider.script.append(ProviderUnavailable("Down."))
+    output = io.StringIO()
+
+    call_command("deliver_badges", "--limit", "5", stdout=output)
+
+    assert "1 waiting, the next one at " in output.getvalue()
+
+
+def test_the_sweep_takes_up_what_a_killed_worker_left(badge: Badge, provider: type[ScriptedProvider]) -> None:
+    def killed(award: Award) -> None:
+        raise SystemExit
+
+    provider.script.append(killed)
+    with pytest.raises(SystemExit):
+        run_due(badge.pk)
+    assert issue_of(badge).status == Status.IN_PROGRESS
+    assert run_due(badge.pk) == []
+    make_due(issue_of(badge))
+
+    call_command("deliver_badges", stdout=io.StringIO())
+
+    assert issue_of(badge).status == Status.DONE
+    assert len(provider.held) == 1
+
+
+def test_a_refusal_for_good_ends_dead_with_the_providers_words(
+    badge: Badge, provider: type[ScriptedProvider]
+) -> None:
+    provider.script.append(ProviderRejected("Credly: Invalid Badge Template ID.", status_code=422))
+
+    run_due(badge.pk)
+
+    delivery = issue_of(badge)
+    assert (delivery.status, delivery.last_error) == (Status.DEAD, "Credly: Invalid Badge Template ID.")
+    assert delivery.finished_at is not None
+
+
+def test_a_dead_delivery_can_be_retried(badge: Badge, provider: type[ScriptedProvider]) -> None:
+    provider.script.append(ProviderRejected("No."))
+    run_due(badge.pk)
+
+    assert retry_now(issue_of(badge))
+    run_due(badge.pk)
+
+    assert issue_of(badge).status == Status.DONE
+
+
+def test_a_finished_delivery_is_not_retried(badge: Badge) -> None:
+    run_due(badge.pk)
+
+    assert not retry_now(issue_of(badge))
+
+
+def test_a_delivery_is_given_up_after_the_configured_time(badge: Badge, provider: type[ScriptedProvider]) -> None:
+    Delivery.objects.filter(badge=badge).update(created=timezone.now() - timedelta(days=4))
+    provider.script.append(ProviderUnavailable("Down."))
+
+    run_due(badge.pk)
+
+    assert issue_of(badge).status == Status.DEAD
+
+
+@pytest.mark.parametrize(
+    ("error", "at_least"),
+    [
+        (ProviderRateLimited("Slow down."), 60),
+        (ProviderRateLimited("Slow down.", retry_after=120), 120),
+        (ProviderAuthError("The key was refused."), 900),
+        (UnexpectedAnswer("Not JSON: <html>"), 30),
+    ],
+)
+def test_how_long_a_delivery_waits_depends_on_the_error(
+    badge: Badge, provider: type[ScriptedProvider], error: ProviderError, at_least: int
+) -> None:
+    provider.script.append(error)
+
+    run_due(badge.pk)
+
+    assert issue_of(badge).next_attempt_at >= timezone.now() + timedelta(seconds=at_least - 5)
+
+
+def test_an_error_of_our_own_waits_too_and_tells_no_secret(badge: Badge, provider: type[ScriptedProvider]) -> None:
+    provider.script.append(KeyError("anna@example.com very-secret-key"))
+
+    run_due(badge.pk)
+
+    delivery = issue_of(badge)
+    assert delivery.status == Status.PENDING
+    assert delivery.last_error.startswith("KeyError at ")
+    assert "anna" not in delivery.last_error
+    assert "secret" not in delivery.last_error
+
+
+def test_an_account_without_a_key_waits_and_says_so(badge: Badge) -> None:
+    badge.template.account.api_key = ""
+    badge.template.account.save()
+
+    run_due(badge.pk)
+
+    delivery = issue_of(badge)
+    assert delivery.status == Status.PENDING
+    assert "has no API key" in delivery.last_error
+
+
+def test_a_learner_without_an_email_ends_dead_with_what_to_do(badge: Badge, provider: type[ScriptedProvider]) -> None:
+    badge.user.email = ""
+    badge.user.save()
+
+    run_due(badge.pk)
+
+    assert issue_of(badge).status == Status.DEAD
+    assert "has no e-mail address" in issue_of(badge).last_error
+    assert provider.calls == []
+
+
+def test_an_answer_that_got_lost_is_looked_up_and_adopted(badge: Badge, provider: type[ScriptedProvider]) -> None:
+    provider.lose_answers.append(ProviderUnavailable("The connection was dropped.", outcome_unknown=True))
+    run_due(badge.pk)
+    make_due(issue_of(badge))
+
+    run_due(badge.pk)
+
+    badge.refresh_from_db()
+    assert provider.calls == ["issue", "find"]
+    assert (badge.external_id, len(provider.held)) == ("ext-1", 1)
+
+
+def test_a_badge_that_the_provider_holds_already_is_adopted(badge: Badge, provider: type[ScriptedProvider]) -> None:
+    provider.held[badge.uuid] = IssuedBadge("by-hand", "accepted")
+
+    run_due(badge.pk)
+
+    badge.refresh_from_db()
+    assert (badge.external_id, badge.state) == ("by-hand", "accepted")
+
+
+def test_a_badge_that_is_revoked_at_the_provider_is_not_adopted(
+    badge: Badge, provider: type[ScriptedProvider]
+) -> None:
+    provider.held[badge.uuid] = IssuedBadge("by-hand", "revoked", is_valid=False)
+
+    run_due(badge.pk)
+
+    badge.refresh_from_db()
+    assert (badge.external_id, issue_of(badge).status) == ("", Status.DEAD)
+
+
+def test_a_delivery_under_lease_is_left_to_its_worker(badge: Badge, provider: type[ScriptedProvider]) -> None:
+    others: list[object] = []
+    provider.script.append(lambda award: others.extend(run_due(badge.pk)))
+
+    run_due(badge.pk)
+
+    assert others == []
+    assert provider.calls == ["issue"]
+
+
+def test_a_worker_that_lost_its_lease_changes_nothing(badge: Badge, provider: type[ScriptedProvider]) -> None:
+    def slow(award: Award) -> None:
+        make_due(issue_of(badge))
+        run_due(badge.pk)
+        Badge.objects.update(state="accepted")
+        raise ProviderUnavailable("Too late.")
+
+    provider.script.append(slow)
+
+    outcomes = [attempt.outcome for attempt in run_due(badge.pk)]
+
+    badge.refresh_from_db()
+    assert outcomes == ["done", "lost"]
+    assert (badge.state, issue_of(badge).status, issue_of(badge).last_error) == ("accepted", Status.DONE, "")
+
+
+def test_a_revocation_after_a_failed_issue_asks_what_the_provider_holds(
+    badge: Badge, provider: type[ScriptedProvider]
+) -> None:
+    provider.lose_answers.append(ProviderUnavailable("Lost.", outcome_unknown=True))
+    run_due(badge.pk)
+
+    awards.revoke([badge], moment(6))
+    run_due(badge.pk)
+
+    assert provider.calls == ["issue", "find", "revoke"]
+    assert not provider.held[badge.uuid].is_valid
+    assert not Delivery.objects.filter(badge=badge, status__in=Delivery.OPEN).exists()
+
+
+def test_a_revocation_of_what_the_provider_never_got_needs_nothing(
+    badge: Badge, provider: type[ScriptedProvider]
+) -> None:
+    provider.script.append(ProviderUnavailable("Down."))
+    run_due(badge.pk)
+
+    awards.revoke([badge], moment(6))
+    run_due(badge.pk)
+
+    assert provider.calls == ["issue", "find"]
+    assert badge.deliveries.get(action=Delivery.Action.REVOKE).status == Status.DONE

@@ -1,0 +1,81 @@
+"""The retry policy: a decision from the attempt, the error and the age."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from badges.conf import DeliverySettings
+from badges.exceptions import (
+    ProviderAuthError,
+    ProviderError,
+    ProviderRateLimited,
+    ProviderRejected,
+    ProviderUnavailable,
+)
+from badges.issuing.retry import AFTER_RATE_LIMIT, GiveUp, Retry, RetryPolicy
+
+SETTINGS = DeliverySettings()
+POLICY = RetryPolicy(SETTINGS)
+attempts = st.integers(1, 10_000)
+chances = st.floats(0, 1)
+
+
+def delay(error: Exception, attempt: int = 1, chance: float = 0.0) -> float:
+    """The seconds until the next attempt."""
+    decision = POLICY.decide(error, attempt=attempt, age=timedelta(), chance=chance)
+    assert isinstance(decision, Retry)
+    return decision.delay.total_seconds()
+
+
+@given(attempts, chances)
+def test_the_wait_has_a_ceiling_and_a_floor(attempt: int, chance: float) -> None:
+    assert SETTINGS.first_retry <= delay(ProviderUnavailable("Down."), attempt, chance) <= SETTINGS.longest_retry * 1.25
+
+
+@given(attempts)
+def test_the_wait_never_shrinks_from_one_attempt_to_the_next(attempt: int) -> None:
+    error = ProviderUnavailable("Down.")
+
+    assert delay(error, attempt) <= delay(error, attempt + 1)
+
+
+@given(attempts, chances, chances)
+def test_more_chance_is_more_wait(attempt: int, one: float, other: float) -> None:
+    error = ProviderUnavailable("Down.")
+
+    assert (delay(error, attempt, one) <= delay(error, attempt, other)) or one > other
+
+
+@given(st.floats(0, 10_000), chances)
+def test_what_a_rate_limit_asks_for_is_waited(seconds: float, chance: float) -> None:
+    assert delay(ProviderRateLimited("Slow down.", retry_after=seconds), chance=chance) >= seconds - 0.001
+
+
+def test_a_rate_limit_that_does_not_say_how_long_is_a_minute() -> None:
+    assert delay(ProviderRateLimited("Slow down.")) == AFTER_RATE_LIMIT
+
+
+def test_a_provider_that_asks_for_a_longer_wait_gets_it() -> None:
+    assert delay(ProviderUnavailable("Maintenance.", retry_after=900)) == 900
+
+
+@pytest.mark.parametrize("age", [timedelta(), timedelta(days=30)])
+def test_what_is_refused_for_good_is_given_up_at_once(age: timedelta) -> None:
+    assert POLICY.decide(ProviderRejected("No."), attempt=1, age=age, chance=0) == GiveUp()
+
+
+@pytest.mark.parametrize("error", [ProviderUnavailable("Down."), ProviderAuthError("Key."), ValueError()])
+def test_after_the_configured_time_it_is_given_up(error: Exception) -> None:
+    just_before = timedelta(seconds=SETTINGS.give_up_after - 1)
+
+    assert isinstance(POLICY.decide(error, attempt=9, age=just_before, chance=0), Retry)
+    assert POLICY.decide(error, attempt=9, age=timedelta(seconds=SETTINGS.give_up_after), chance=0) == GiveUp()
+
+
+def test_every_provider_error_says_whether_a_retry_can_help() -> None:
+    assert ProviderError.retryable
+    assert not ProviderRejected.retryable
