@@ -1,0 +1,1 @@
+"""What is measured, and how. Figures, not tests: machines are noisy, so only ratios within one run count."""

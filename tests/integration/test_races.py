@@ -1,0 +1,129 @@
+"""Consumers that take one learner's events at the same time. Only databases whose threads really race are asked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection
+
+from badges.issuing.deliveries import run_due
+from badges.models import Badge, BadgeProgress, BadgeTemplate, Delivery, Fulfillment
+from tests.factories import COURSE, BadgeTemplateFactory, UserFactory
+from tests.integration.issuing.scripted import SETTINGS, ScriptedProvider, scripted_template
+from tests.integration.processing.helpers import OTHER_COURSE, fails, passes, send
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite lets one writer in at a time: nothing races"),
+]
+LEARNERS = 20
+
+
+def at_once(*actions: Callable[[], Any]) -> list[Any]:
+    """Run the actions in threads that start together, each with a connection of its own."""
+    barrier = threading.Barrier(len(actions))
+
+    def run(action: Callable[[], Any]) -> Any:
+        try:
+            # An open connection: else the threads meet at the server's door instead of at the rows.
+            connection.ensure_connection()
+            barrier.wait(timeout=30)
+            return action()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(actions)) as pool:
+        return [future.result(timeout=60) for future in [pool.submit(run, action) for action in actions]]
+
+
+@pytest.fixture
+def two_groups() -> BadgeTemplate:
+    """A template that needs both courses."""
+    template = BadgeTemplateFactory()
+    passes(template, COURSE, "A")
+    passes(template, OTHER_COURSE, "B")
+    return template
+
+
+@pytest.mark.parametrize("learner_is_known", [True, False])
+def test_two_consumers_that_fulfil_the_last_two_groups_award_exactly_one_badge(
+    two_groups: BadgeTemplate, learner_is_known: bool
+) -> None:
+    for number in range(LEARNERS):
+        username = f"learner{number}"
+        if learner_is_known:
+            UserFactory(username=username)
+        at_once(
+            lambda username=username: send(username, course=COURSE),
+            lambda username=username: send(username, course=OTHER_COURSE),
+        )
+
+    assert get_user_model().objects.count() == LEARNERS
+    assert BadgeProgress.objects.count() == LEARNERS
+    assert Fulfillment.objects.filter(is_fulfilled=True).count() == 2 * LEARNERS
+    assert Badge.objects.count() == LEARNERS
+    assert Delivery.objects.filter(action=Delivery.Action.ANNOUNCE_AWARDED).count() == LEARNERS
+
+
+def test_the_same_event_in_four_consumers_has_the_effect_of_one() -> None:
+    passes(BadgeTemplateFactory())
+
+    for number in range(LEARNERS):
+        at_once(*[lambda username=f"learner{number}": send(username)] * 4)
+
+    assert Badge.objects.count() == BadgeProgress.objects.count() == Fulfillment.objects.count() == LEARNERS
+
+
+def test_a_penalty_beside_a_newer_fulfilment_leaves_the_badge() -> None:
+    template = BadgeTemplateFactory()
+    fails(template, passes(template))
+
+    for number in range(LEARNERS):
+        username = f"learner{number}"
+        send(username, at=1)
+        at_once(
+            lambda username=username: send(username, at=3),
+            lambda username=username: send(username, at=2, is_passing=False),
+        )
+
+    assert Fulfillment.objects.filter(is_fulfilled=True).count() == LEARNERS
+
+
+def test_events_of_several_learners_and_templates_do_not_deadlock() -> None:
+    for course in (COURSE, OTHER_COURSE):
+        for _ in range(5):
+            passes(BadgeTemplateFactory(), course)
+
+    at_once(
+        *[
+            lambda course=course, number=number: [send(f"learner{n}", course=course, at=number) for n in range(10)]
+            for number, course in enumerate([COURSE, OTHER_COURSE] * 2)
+        ]
+    )
+
+    assert Badge.objects.count() == 100
+
+
+def test_two_workers_on_one_badge_issue_it_once(settings: Any) -> None:
+    settings.BADGES_CONFIG = SETTINGS
+    ScriptedProvider.reset()
+    template = scripted_template()
+    passes(template)
+    for number in range(LEARNERS):
+        outcome = _without_tasks(lambda username=f"learner{number}": send(username))
+        at_once(*[lambda badge=outcome.awarded[0]: run_due(badge)] * 2)
+
+    assert ScriptedProvider.calls.count("issue") == LEARNERS
+    assert Delivery.objects.exclude(status=Delivery.Status.DONE).count() == 0
+
+
+def _without_tasks(action: Callable[[], Any]) -> Any:
+    """Run the action, but leave what it wants done after commit undone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("badges.issuing.awards.enqueue", lambda badge_id: None)
+        return action()
