@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -14,7 +15,11 @@ def _database() -> dict[str, Any]:
     url = urlsplit(os.environ.get("BADGES_TEST_DATABASE_URL", ""))
     if not url.scheme:
         name = os.environ.get("BADGES_TEST_SQLITE", ":memory:")
-        return {"ENGINE": "django.db.backends.sqlite3", "NAME": name, "OPTIONS": {"timeout": 20}}
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": name,
+            "OPTIONS": {"timeout": 20, "transaction_mode": "IMMEDIATE"},
+        }
     options = {"charset": "utf8mb4"} if url.scheme == "mysql" else {}
     return {
         "ENGINE": _ENGINES[url.scheme],
@@ -75,7 +80,7 @@ TEMPLATES = [
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 BADGES_ENABLED = os.environ.get("BADGES_TEST_ENABLED", "1") == "1"
-BADGES_CONFIG: dict[str, Any] = {}
+BADGES_CONFIG: dict[str, Any] = json.loads(os.environ.get("BADGES_TEST_CONFIG", "{}"))
 BADGES_ENCRYPTION_KEYS = ["only-for-tests-too"]
 
 EVENT_BUS_PRODUCER = "edx_event_bus_redis.create_producer"

@@ -11,7 +11,8 @@ import redis
 from django.apps import AppConfig, apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import Warning as Caution
 from django.core.exceptions import FieldDoesNotExist
 from django.db import DatabaseError
 from openedx_events.learning.signals import BADGE_AWARDED, BADGE_REVOKED
@@ -88,7 +89,7 @@ def check_sandbox(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> lis
     except BadgesError:
         return []
     return [
-        Warning(
+        Caution(
             f'BADGES_CONFIG["{slug}"]["USE_SANDBOX"] is on: learners would get badges of the sandbox.',
             hint="Switch it off in production.",
             id="badges.W008",
@@ -140,7 +141,7 @@ def _events(config: BadgesConfig) -> Iterator[CheckMessage]:
             )
             continue
         if schema.learner_path is None:
-            yield Warning(
+            yield Caution(
                 f'BADGES_CONFIG["events"]: events of type {event_type} name no learner: their payload has no UserData '
                 "as user or student_user. All of them will be dropped.",
                 hint="Remove the type, or choose one whose payload carries the learner.",
@@ -151,7 +152,7 @@ def _events(config: BadgesConfig) -> Iterator[CheckMessage]:
 def _providers(config: BadgesConfig) -> Iterator[CheckMessage]:
     known = registry.registered()
     for slug in sorted(set(config.sections) - set(known) - GENERAL_SECTIONS):
-        yield Warning(
+        yield Caution(
             f'BADGES_CONFIG["{slug}"] belongs to no provider and has no effect.',
             hint=f"Known providers: {', '.join(sorted(known))}. Is the name misspelt?",
             id="badges.W002",
@@ -200,13 +201,13 @@ def _is_loopback(host: str) -> bool:
 def _event_bus() -> Iterator[CheckMessage]:
     consumer = getattr(settings, "EVENT_BUS_CONSUMER", None)
     if not consumer:
-        yield Warning(
+        yield Caution(
             "EVENT_BUS_CONSUMER is not set, so consume_events cannot run and only events of this process count.",
             hint=f'For Redis: EVENT_BUS_CONSUMER = "{STOCK_REDIS_CONSUMER}".',
             id="badges.W003",
         )
     if not getattr(settings, "EVENT_BUS_PRODUCER", None):
-        yield Warning(
+        yield Caution(
             "EVENT_BUS_PRODUCER is not set, so awarded and revoked badges are announced in this process only.",
             hint='For Redis: EVENT_BUS_PRODUCER = "edx_event_bus_redis.create_producer".',
             id="badges.W004",
@@ -216,13 +217,13 @@ def _event_bus() -> Iterator[CheckMessage]:
     url = getattr(settings, "EVENT_BUS_REDIS_CONNECTION_URL", None)
     if consumer == STOCK_REDIS_CONSUMER:
         if not url:
-            yield Warning(
+            yield Caution(
                 "EVENT_BUS_REDIS_CONNECTION_URL is not set, so the consumer does not know its Redis.",
                 hint='For example "redis://localhost:6379/0".',
                 id="badges.W005",
             )
         elif int(redis.__version__.split(".")[0]) >= 8 and "socket_timeout" not in parse_qs(urlsplit(url).query):
-            yield Warning(
+            yield Caution(
                 f"redis-py {redis.__version__} gives up on a silent connection after 5 seconds, and the consumer waits "
                 "up to 60 seconds for an event: it would log an error every 5 seconds, and may stop.",
                 hint="Add ?socket_timeout=90 to EVENT_BUS_REDIS_CONNECTION_URL.",
@@ -235,11 +236,11 @@ def _announcements() -> Iterator[CheckMessage]:
     for signal in (BADGE_AWARDED, BADGE_REVOKED):
         topics = config.get(signal.event_type) or {}
         if not any(isinstance(topic, dict) and topic.get("enabled") for topic in topics.values()):
-            yield Warning(
-                f"EVENT_BUS_PRODUCER_CONFIG sends {signal.event_type} to no topic, so other services do not hear of it.",
+            yield Caution(
+                f"EVENT_BUS_PRODUCER_CONFIG sends {signal.event_type} to no topic: other services do not hear of it.",
                 hint=(
-                    'Add {"learning-badges-lifecycle": {"event_key_field": "badge.uuid", "enabled": True}} for it. If it '
-                    "is there with BADGES_ENABLED as value: that is read where the settings file defines it."
+                    'Add {"learning-badges-lifecycle": {"event_key_field": "badge.uuid", "enabled": True}} for it. '
+                    "If it is there with BADGES_ENABLED as value: that is read where the settings file defines it."
                 ),
                 id="badges.W007",
             )

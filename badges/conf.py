@@ -115,7 +115,7 @@ def _strings(value: object, where: str) -> tuple[str, ...]:
     raise ConfigurationError(f"{where} must be a list of strings.")
 
 
-def _section(raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def _section(raw: Mapping[Any, Any], key: str) -> Mapping[Any, Any]:
     value = raw.get(key, {})
     if not isinstance(value, Mapping):
         raise ConfigurationError(f'BADGES_CONFIG["{key}"] must be a dict.')
@@ -150,7 +150,9 @@ def parse(raw: object) -> BadgesConfig:
     return BadgesConfig(
         events=_strings(raw.get("events", DEFAULT_EVENTS), 'BADGES_CONFIG["events"]'),
         ignored_keypaths=frozenset(
-            _strings(rules.get("ignored_keypaths", DEFAULT_IGNORED_KEYPATHS), 'BADGES_CONFIG["rules"]["ignored_keypaths"]')
+            _strings(
+                rules.get("ignored_keypaths", DEFAULT_IGNORED_KEYPATHS), 'BADGES_CONFIG["rules"]["ignored_keypaths"]'
+            )
         ),
         providers=dict(providers),
         http=_numbers(HTTPSettings, raw, "http"),

@@ -82,9 +82,7 @@ def make_templates(number: int) -> None:
 
 def event(username: str, course_key: str, *, is_passing: bool = True) -> IncomingEvent:
     """A passing-status event, a second after the one before."""
-    metadata = EventsMetadata(
-        event_type=EVENT_TYPE, id=uuid.uuid4(), time=START + timedelta(seconds=next(_seconds))
-    )
+    metadata = EventsMetadata(event_type=EVENT_TYPE, id=uuid.uuid4(), time=START + timedelta(seconds=next(_seconds)))
     data = CoursePassingStatusData(
         is_passing=is_passing,
         user=UserData(

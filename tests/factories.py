@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import factory
 from django.contrib.auth import get_user_model
-from factory.django import DjangoModelFactory
 from opaque_keys.edx.keys import CourseKey
 from openedx_events.data import EventsMetadata
 from openedx_events.learning.data import CourseData, CoursePassingStatusData, UserData, UserPersonalData
 
 from badges import models
+
+if TYPE_CHECKING:
+    # Calling a factory gives a model instance, which its own types do not tell.
+    factory: Any
+    ModelFactory: Any
+else:
+    import factory
+    from factory.django import DjangoModelFactory as ModelFactory
 
 PASSING = "org.openedx.learning.course.passing.status.updated.v1"
 CCX_PASSING = "org.openedx.learning.ccx.course.passing.status.updated.v1"
@@ -55,7 +61,7 @@ def metadata(
     return EventsMetadata(event_type=event_type, id=event_id or uuid.uuid4(), time=time)
 
 
-class UserFactory(DjangoModelFactory[Any]):
+class UserFactory(ModelFactory):
     """A learner."""
 
     class Meta:
@@ -66,7 +72,7 @@ class UserFactory(DjangoModelFactory[Any]):
     full_name = "Anna Maria Lee"
 
 
-class CredlyOrganizationFactory(DjangoModelFactory[models.CredlyOrganization]):
+class CredlyOrganizationFactory(ModelFactory):
     """An organization at Credly."""
 
     class Meta:
@@ -77,7 +83,7 @@ class CredlyOrganizationFactory(DjangoModelFactory[models.CredlyOrganization]):
     api_key = "credly-key"
 
 
-class AccredibleAPIConfigFactory(DjangoModelFactory[models.AccredibleAPIConfig]):
+class AccredibleAPIConfigFactory(ModelFactory):
     """A key at Accredible."""
 
     class Meta:
@@ -87,7 +93,7 @@ class AccredibleAPIConfigFactory(DjangoModelFactory[models.AccredibleAPIConfig])
     api_key = "accredible-key"
 
 
-class BadgeTemplateFactory(DjangoModelFactory[models.BadgeTemplate]):
+class BadgeTemplateFactory(ModelFactory):
     """An active template without a provider."""
 
     class Meta:
@@ -119,7 +125,7 @@ class AccredibleGroupFactory(BadgeTemplateFactory):
     external_id = factory.Sequence(lambda n: str(1000 + n))
 
 
-class RequirementFactory(DjangoModelFactory[models.BadgeRequirement]):
+class RequirementFactory(ModelFactory):
     """A requirement; ``rules`` are (path, operator, value)."""
 
     class Meta:
@@ -129,13 +135,13 @@ class RequirementFactory(DjangoModelFactory[models.BadgeRequirement]):
     template = factory.SubFactory(BadgeTemplateFactory)
     event_type = PASSING
 
-    @factory.post_generation
+    @factory.post_generation  # type: ignore[untyped-decorator]
     def rules(obj: models.BadgeRequirement, create: bool, extracted: Any) -> None:  # noqa: N805
         for path, operator, value in extracted or ():
             models.DataRule.objects.create(requirement=obj, data_path=path, operator=operator, value=value)
 
 
-class PenaltyFactory(DjangoModelFactory[models.BadgePenalty]):
+class PenaltyFactory(ModelFactory):
     """A penalty; ``rules`` are (path, operator, value), ``resets`` requirements."""
 
     class Meta:
@@ -145,17 +151,17 @@ class PenaltyFactory(DjangoModelFactory[models.BadgePenalty]):
     template = factory.SubFactory(BadgeTemplateFactory)
     event_type = PASSING
 
-    @factory.post_generation
+    @factory.post_generation  # type: ignore[untyped-decorator]
     def rules(obj: models.BadgePenalty, create: bool, extracted: Any) -> None:  # noqa: N805
         for path, operator, value in extracted or ():
             models.PenaltyDataRule.objects.create(penalty=obj, data_path=path, operator=operator, value=value)
 
-    @factory.post_generation
+    @factory.post_generation  # type: ignore[untyped-decorator]
     def resets(obj: models.BadgePenalty, create: bool, extracted: Any) -> None:  # noqa: N805
         obj.requirements.set(extracted or ())
 
 
-class BadgeFactory(DjangoModelFactory[models.Badge]):
+class BadgeFactory(ModelFactory):
     """An awarded badge."""
 
     class Meta:
@@ -166,7 +172,7 @@ class BadgeFactory(DjangoModelFactory[models.Badge]):
     awarded_at = EPOCH
 
 
-class BadgeProgressFactory(DjangoModelFactory[models.BadgeProgress]):
+class BadgeProgressFactory(ModelFactory):
     """A progress record without fulfilments."""
 
     class Meta:
@@ -176,7 +182,7 @@ class BadgeProgressFactory(DjangoModelFactory[models.BadgeProgress]):
     template = factory.SubFactory(BadgeTemplateFactory)
 
 
-class FulfillmentFactory(DjangoModelFactory[models.Fulfillment]):
+class FulfillmentFactory(ModelFactory):
     """A fulfilled requirement."""
 
     class Meta:
@@ -189,7 +195,7 @@ class FulfillmentFactory(DjangoModelFactory[models.Fulfillment]):
     event_time = EPOCH
 
 
-class DeliveryFactory(DjangoModelFactory[models.Delivery]):
+class DeliveryFactory(ModelFactory):
     """A pending delivery."""
 
     class Meta:
@@ -199,7 +205,7 @@ class DeliveryFactory(DjangoModelFactory[models.Delivery]):
     action = models.Delivery.Action.ISSUE
 
 
-class DeadEventFactory(DjangoModelFactory[models.DeadEvent]):
+class DeadEventFactory(ModelFactory):
     """An event that failed."""
 
     class Meta:

@@ -69,9 +69,7 @@ def revoke(badges: Iterable[Badge], lost_at: datetime) -> list[Badge]:
         if _provider_may_hold(badge):
             deliveries.append(Delivery(badge=badge, action=Delivery.Action.REVOKE))
         revoked.append(badge)
-        logger.info(
-            "Badge %s was revoked.", badge.uuid, extra={"action": "badge_revoked", "badge": str(badge.uuid)}
-        )
+        logger.info("Badge %s was revoked.", badge.uuid, extra={"action": "badge_revoked", "badge": str(badge.uuid)})
     Delivery.objects.bulk_create(deliveries)
     _deliver_on_commit(revoked)
     return revoked

@@ -85,7 +85,7 @@ def retry_now(delivery: Delivery) -> bool:
     )
 
 
-def _claim(badge_id: int, lane: tuple[Action, ...]) -> Delivery | None:
+def _claim(badge_id: int, lane: tuple[str, ...]) -> Delivery | None:
     """Lease the first open delivery of a lane, if it is due; None if not, or if another worker was faster."""
     now = timezone.now()
     delivery = (
@@ -193,7 +193,11 @@ def _after_failure(
             extra=log,
         )
         attempt = Attempt(delivery.pk, delivery.action, Outcome.RETRY, detail, next_attempt_at)
-        return attempt, {"status": Status.PENDING, "next_attempt_at": next_attempt_at, "last_error": detail}, status_code
+        return (
+            attempt,
+            {"status": Status.PENDING, "next_attempt_at": next_attempt_at, "last_error": detail},
+            status_code,
+        )
     logger.error(
         "Delivery %s (%s) was given up: %s Mend the cause and retry it in the admin.",
         delivery.pk,

@@ -54,6 +54,6 @@ class RetryPolicy:
         if isinstance(error, ProviderAuthError):
             return AFTER_REFUSED_KEY
         # The exponent is bounded, so that many attempts cannot overflow a float.
-        backoff = self.settings.first_retry * 2 ** min(attempt - 1, 40)
+        backoff = self.settings.first_retry * 2.0 ** min(attempt - 1, 40)
         asked = error.retry_after or 0.0 if isinstance(error, ProviderError) else 0.0
         return max(min(backoff, self.settings.longest_retry), asked)

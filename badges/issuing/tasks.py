@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import django
 
+from badges.issuing.deliveries import run_due
+
 if TYPE_CHECKING or django.VERSION < (6, 0):
     from django_tasks import task
 else:
@@ -19,8 +21,6 @@ else:
 @task()
 def deliver_badge(badge_id: int) -> int:
     """Carry out what is due for a badge, and tell how many attempts were made."""
-    from badges.issuing.deliveries import run_due
-
     return len(run_due(badge_id))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from typing import ClassVar, Self
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -10,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from badges.conf import get_config
 from badges.data import Account
-from badges.models.base import SetsProvider, ProviderManager, TimeStamped
+from badges.models.base import ProviderManager, SetsProvider, TimeStamped
 from badges.models.fields import EncryptedTextField
 
 
@@ -76,7 +77,7 @@ class CredlyOrganization(SetsProvider, ProviderAccount):
     """
 
     provider_slug = "credly"
-    objects = ProviderManager["CredlyOrganization"]()
+    objects: ClassVar[ProviderManager[Self]] = ProviderManager()
 
     class Meta:
         proxy = True
@@ -97,7 +98,7 @@ class AccredibleAPIConfig(SetsProvider, ProviderAccount):
     """
 
     provider_slug = "accredible"
-    objects = ProviderManager["AccredibleAPIConfig"]()
+    objects: ClassVar[ProviderManager[Self]] = ProviderManager()
 
     class Meta:
         proxy = True

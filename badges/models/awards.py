@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -70,7 +71,7 @@ class CredlyBadge(OfProvider, Badge):
 
     provider_slug = "credly"
     provider_lookup = "template__provider"
-    objects = ProviderManager["CredlyBadge"]()
+    objects: ClassVar[ProviderManager[Self]] = ProviderManager()
 
     class Meta:
         proxy = True
@@ -88,7 +89,7 @@ class AccredibleBadge(OfProvider, Badge):
 
     provider_slug = "accredible"
     provider_lookup = "template__provider"
-    objects = ProviderManager["AccredibleBadge"]()
+    objects: ClassVar[ProviderManager[Self]] = ProviderManager()
 
     class Meta:
         proxy = True

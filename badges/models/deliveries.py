@@ -82,9 +82,7 @@ class DeliveryAttempt(models.Model):
         RETRY = "retry", _("to be retried")
         DEAD = "dead", _("given up")
 
-    delivery = models.ForeignKey(
-        Delivery, verbose_name=_("delivery"), on_delete=models.CASCADE, related_name="history"
-    )
+    delivery = models.ForeignKey(Delivery, verbose_name=_("delivery"), on_delete=models.CASCADE, related_name="history")
     number = models.PositiveIntegerField(_("number"))
     started_at = models.DateTimeField(_("started at"))
     duration_ms = models.PositiveIntegerField(_("duration (ms)"))

@@ -36,7 +36,7 @@ def encryption_secrets() -> list[str]:
     # .. setting_description: Secrets that encrypt providers' API keys in the database. The first encrypts, all decrypt.
     configured = getattr(settings, "BADGES_ENCRYPTION_KEYS", None)
     if not configured:
-        return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+        return [str(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)]
     if not isinstance(configured, list | tuple) or not all(isinstance(key, str) and key for key in configured):
         raise ConfigurationError("BADGES_ENCRYPTION_KEYS must be a list of non-empty strings.")
     return list(configured)

@@ -163,9 +163,7 @@ class PenaltyDataRule(AbstractDataRule):
     .. no_pii:
     """
 
-    penalty = models.ForeignKey(
-        BadgePenalty, verbose_name=_("penalty"), on_delete=models.CASCADE, related_name="rules"
-    )
+    penalty = models.ForeignKey(BadgePenalty, verbose_name=_("penalty"), on_delete=models.CASCADE, related_name="rules")
 
     class Meta:
         db_table = "badging_penaltydatarule"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from badges.data import OPENEDX_ORIGIN, TemplateState
 from badges.models.accounts import ProviderAccount
-from badges.models.base import SetsProvider, ProviderManager, TimeStamped
+from badges.models.base import ProviderManager, SetsProvider, TimeStamped
 from badges.models.configuration import Configuration, ConfigurationQuerySet
 
 STATES = [
@@ -115,7 +115,8 @@ def refuse_deletion_of_active(sender: type[models.Model], instance: BadgeTemplat
     """
     if instance.is_active:
         raise ProtectedError(
-            gettext('The badge template "%(name)s" is active. Deactivate it first.') % {"name": instance.name}, {instance}
+            gettext('The badge template "%(name)s" is active. Deactivate it first.') % {"name": instance.name},
+            {instance},
         )
 
 
@@ -126,7 +127,7 @@ class CredlyBadgeTemplate(SetsProvider, BadgeTemplate):
     """
 
     provider_slug = "credly"
-    objects = ProviderManager.from_queryset(ConfigurationQuerySet)()
+    objects: ClassVar[Any] = ProviderManager.from_queryset(ConfigurationQuerySet)()
 
     class Meta:
         proxy = True
@@ -141,7 +142,7 @@ class AccredibleGroup(SetsProvider, BadgeTemplate):
     """
 
     provider_slug = "accredible"
-    objects = ProviderManager.from_queryset(ConfigurationQuerySet)()
+    objects: ClassVar[Any] = ProviderManager.from_queryset(ConfigurationQuerySet)()
 
     class Meta:
         proxy = True

@@ -50,7 +50,8 @@ def resolve(learner: Learner) -> AbstractBaseUser:
 
 def lms_user_id(user: AbstractBaseUser) -> int:
     """The learner's id in the LMS where it is known, else our own."""
-    return getattr(user, "lms_user_id", None) or user.pk
+    found: int = getattr(user, "lms_user_id", None) or user.pk
+    return found
 
 
 def _new_user(learner: Learner) -> dict[str, Any]:

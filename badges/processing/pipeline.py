@@ -129,9 +129,7 @@ def _look(learner: Learner, steps: list[_Step]) -> Iterable[tuple[_Step, tuple[d
 
 
 def _decide(ruleset: Ruleset, event: IncomingEvent, step: _Step, entries: Mapping[int, Entry]) -> Decision:
-    return decide(
-        entries, fulfils=step.fulfils, resets=step.resets, time=event.time, resettable=ruleset.resettable
-    )
+    return decide(entries, fulfils=step.fulfils, resets=step.resets, time=event.time, resettable=ruleset.resettable)
 
 
 def _concerns(
@@ -225,7 +223,9 @@ def _award_and_revoke(
         return (), ()
     badges = {
         badge.template_id: badge
-        for badge in Badge.objects.select_for_update().filter(user_id=user.pk, template_id__in=earned + lost).order_by("pk")
+        for badge in Badge.objects.select_for_update()
+        .filter(user_id=user.pk, template_id__in=earned + lost)
+        .order_by("pk")
     }
     awarded = awards.award(user, [template_id for template_id in earned if template_id not in badges], time)
     revoked = awards.revoke(

@@ -64,21 +64,13 @@ def decide(
     """
     changes: dict[int, Change] = {}
     for requirement_id in fulfils:
-        known = entries.get(requirement_id)
-        if known is None or (not known.is_fulfilled and time > known.time):
-            changes[requirement_id] = Change.FULFIL
-        elif known.is_fulfilled and time > known.time and requirement_id in resettable:
-            changes[requirement_id] = Change.REFRESH
+        if change := _fulfil(entries.get(requirement_id), time, is_resettable=requirement_id in resettable):
+            changes[requirement_id] = change
     for requirement_id in resets:
-        known = entries.get(requirement_id)
-        if known is None:
-            # What the event itself fulfilled and takes back at once leaves no trace.
-            changes.pop(requirement_id, None)
-        elif known.is_fulfilled and known.time <= time:
-            changes[requirement_id] = Change.RESET
-        elif not known.is_fulfilled and known.time < time:
-            # A requirement event from between the two resets must not count when it comes late.
-            changes[requirement_id] = Change.REFRESH
+        # What the event itself fulfilled and takes back at once leaves no trace.
+        changes.pop(requirement_id, None)
+        if change := _reset(entries.get(requirement_id), time):
+            changes[requirement_id] = change
     fulfilled = {requirement_id for requirement_id, entry in entries.items() if entry.is_fulfilled}
     for requirement_id, change in changes.items():
         if change is Change.FULFIL:
@@ -86,3 +78,22 @@ def decide(
         elif change is Change.RESET:
             fulfilled.discard(requirement_id)
     return Decision(changes=changes, fulfilled=frozenset(fulfilled))
+
+
+def _fulfil(known: Entry | None, time: datetime, *, is_resettable: bool) -> Change | None:
+    if known is None:
+        return Change.FULFIL
+    if time <= known.time:
+        return None
+    if not known.is_fulfilled:
+        return Change.FULFIL
+    return Change.REFRESH if is_resettable else None
+
+
+def _reset(known: Entry | None, time: datetime) -> Change | None:
+    if known is None:
+        return None
+    if known.is_fulfilled:
+        return Change.RESET if known.time <= time else None
+    # A requirement event from between the two resets must not count when it comes late.
+    return Change.REFRESH if known.time < time else None

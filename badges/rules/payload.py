@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import inspect
+import math
 import typing
 import uuid
 from collections.abc import Mapping
@@ -23,17 +24,19 @@ from badges.rules.schema import EventSchema, resolved_fields, without_none
 
 def to_json(value: Any) -> Any:
     """A data object, or any part of one, as JSON values. What JSON cannot hold becomes its text."""
+    if isinstance(value, enum.Enum):
+        return to_json(value.value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     if value is None or isinstance(value, bool | int | float | str):
-        return value.value if isinstance(value, enum.Enum) else value
+        return value
     if attrs.has(type(value)):
         return {attribute.name: to_json(getattr(value, attribute.name)) for attribute in attrs.fields(type(value))}
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [to_json(item) for item in value]
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return to_json(value.value) if isinstance(value, enum.Enum) else str(value)
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def from_json(schema: EventSchema, stored: Any) -> dict[str, object]:
@@ -62,7 +65,10 @@ def _structure(declared: Any, value: Any, where: str) -> Any:
         return [_structure(parameters[0], item, f"{where}[]") if parameters else item for item in value]
     if origin is dict or declared is dict:
         _require(isinstance(value, Mapping), where, "an object")
-        return {key: _structure(parameters[1], item, f"{where}.{key}") if parameters else item for key, item in value.items()}
+        return {
+            key: _structure(parameters[1], item, f"{where}.{key}") if parameters else item
+            for key, item in value.items()
+        }
     return _scalar(declared, value, where)
 
 

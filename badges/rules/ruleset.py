@@ -155,23 +155,24 @@ def compile_ruleset(requirements: Iterable[RequirementSpec], penalties: Iterable
     requirement_by_id = {spec.id: spec for spec in requirements}
     penalty_by_id = {spec.id: spec for spec in penalties}
     groups: dict[int, dict[object, set[int]]] = defaultdict(lambda: defaultdict(set))
-    for spec in requirement_by_id.values():
-        groups[spec.template_id][spec.group or spec.id].add(spec.id)
+    for requirement in requirement_by_id.values():
+        groups[requirement.template_id][requirement.group or requirement.id].add(requirement.id)
 
     problems: list[Problem] = []
     tables: dict[str, dict[tuple[str, ...], dict[tuple[Any, ...], list[_Owner]]]] = {}
     paths: dict[str, set[str]] = defaultdict(set)
-    for owner_name, specs in (("requirement", requirement_by_id), ("penalty", penalty_by_id)):
-        for spec in specs.values():
-            try:
-                wanted, owner = _compile(spec, is_requirement=owner_name == "requirement")
-            except BadgesError as error:
-                problems.append(Problem(owner_name, spec.id, str(error)))
-                continue
-            signature = tuple(wanted)
-            table = tables.setdefault(spec.event_type, {}).setdefault(signature, {})
-            table.setdefault(tuple(wanted.values()), []).append(owner)
-            paths[spec.event_type].update(signature, (path for path, _ in owner.differs))
+    owners: list[RequirementSpec | PenaltySpec] = [*requirement_by_id.values(), *penalty_by_id.values()]
+    for spec in owners:
+        try:
+            wanted, owner = _compile(spec)
+        except BadgesError as error:
+            kind = "requirement" if isinstance(spec, RequirementSpec) else "penalty"
+            problems.append(Problem(kind, spec.id, str(error)))
+            continue
+        signature = tuple(wanted)
+        table = tables.setdefault(spec.event_type, {}).setdefault(signature, {})
+        table.setdefault(tuple(wanted.values()), []).append(owner)
+        paths[spec.event_type].update(signature, (path for path, _ in owner.differs))
 
     return Ruleset(
         requirements=requirement_by_id,
@@ -196,7 +197,7 @@ def compile_ruleset(requirements: Iterable[RequirementSpec], penalties: Iterable
     )
 
 
-def _compile(spec: RequirementSpec | PenaltySpec, *, is_requirement: bool) -> tuple[dict[str, Any], _Owner]:
+def _compile(spec: RequirementSpec | PenaltySpec) -> tuple[dict[str, Any], _Owner]:
     """The wanted values by path, paths in order, and the owner with its unwanted ones.
 
     Raises:
@@ -213,4 +214,4 @@ def _compile(spec: RequirementSpec | PenaltySpec, *, is_requirement: bool) -> tu
             raise BadgesError(f'There is no operator "{rule.operator}".')
         elif wanted.setdefault(rule.path, value) != value:
             raise BadgesError(f'Its rules want "{rule.path}" to have two values at once, so it never matches.')
-    return wanted, _Owner(id=spec.id, is_requirement=is_requirement, differs=tuple(differs))
+    return wanted, _Owner(spec.id, isinstance(spec, RequirementSpec), tuple(differs))

@@ -6,6 +6,7 @@ settings document. Where a signal has several arguments, a path starts with the 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import types
@@ -129,12 +130,11 @@ def event_schema(event_type: str) -> EventSchema:
 
 def resolved_fields(cls: type) -> tuple[attrs.Attribute[Any], ...]:
     """The fields of a data class, with text annotations resolved where they can be."""
-    try:
+    # A name that only type checkers import stays a text, and a field of such a type is refused.
+    with contextlib.suppress(NameError):
         attrs.resolve_types(cls)
-    except NameError:
-        # A name that only type checkers import: such a field keeps its text as type, and is refused by it.
-        pass
-    return attrs.fields(cls)
+    fields: tuple[attrs.Attribute[Any], ...] = attrs.fields(cls)
+    return fields
 
 
 def without_none(declared: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -29,7 +31,7 @@ def many_templates(request: pytest.FixtureRequest) -> int:
     return number
 
 
-def cost(username: str = "anna", **event: object) -> int:
+def cost(username: str = "anna", **event: Any) -> int:
     """The queries of one event, the transaction's own included."""
     current_ruleset()
     with CaptureQueriesContext(connection) as queries:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from django.db import connection
 
 from badges.issuing.deliveries import run_due
 from badges.models import Badge, BadgeProgress, BadgeTemplate, Delivery, Fulfillment
+from badges.processing import pipeline
 from tests.factories import COURSE, BadgeTemplateFactory, UserFactory
 from tests.integration.issuing.scripted import SETTINGS, ScriptedProvider, scripted_template
 from tests.integration.processing.helpers import OTHER_COURSE, fails, passes, send
@@ -59,8 +62,8 @@ def test_two_consumers_that_fulfil_the_last_two_groups_award_exactly_one_badge(
         if learner_is_known:
             UserFactory(username=username)
         at_once(
-            lambda username=username: send(username, course=COURSE),
-            lambda username=username: send(username, course=OTHER_COURSE),
+            partial(send, username, course=COURSE),
+            partial(send, username, course=OTHER_COURSE),
         )
 
     assert get_user_model().objects.count() == LEARNERS
@@ -70,11 +73,35 @@ def test_two_consumers_that_fulfil_the_last_two_groups_award_exactly_one_badge(
     assert Delivery.objects.filter(action=Delivery.Action.ANNOUNCE_AWARDED).count() == LEARNERS
 
 
+@pytest.mark.parametrize("has_progress", [True, False])
+def test_a_consumer_that_decides_while_another_one_writes_waits_for_it(
+    two_groups: BadgeTemplate, has_progress: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are held between reading and writing. Without locks both would see one group only, and award nothing."""
+    user = UserFactory(username="anna")
+    if has_progress:
+        BadgeProgress.objects.create(user=user, template=two_groups)
+    meeting = threading.Barrier(2)
+    write = pipeline._write
+
+    def write_together(*arguments: Any) -> None:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            meeting.wait(timeout=1)
+        write(*arguments)
+
+    monkeypatch.setattr(pipeline, "_write", write_together)
+
+    at_once(partial(send, course=COURSE), partial(send, course=OTHER_COURSE))
+
+    assert Badge.objects.count() == 1
+    assert meeting.broken, "the second consumer was not held back by a lock"
+
+
 def test_the_same_event_in_four_consumers_has_the_effect_of_one() -> None:
     passes(BadgeTemplateFactory())
 
     for number in range(LEARNERS):
-        at_once(*[lambda username=f"learner{number}": send(username)] * 4)
+        at_once(*[partial(send, f"learner{number}")] * 4)
 
     assert Badge.objects.count() == BadgeProgress.objects.count() == Fulfillment.objects.count() == LEARNERS
 
@@ -87,8 +114,8 @@ def test_a_penalty_beside_a_newer_fulfilment_leaves_the_badge() -> None:
         username = f"learner{number}"
         send(username, at=1)
         at_once(
-            lambda username=username: send(username, at=3),
-            lambda username=username: send(username, at=2, is_passing=False),
+            partial(send, username, at=3),
+            partial(send, username, at=2, is_passing=False),
         )
 
     assert Fulfillment.objects.filter(is_fulfilled=True).count() == LEARNERS
@@ -99,12 +126,7 @@ def test_events_of_several_learners_and_templates_do_not_deadlock() -> None:
         for _ in range(5):
             passes(BadgeTemplateFactory(), course)
 
-    at_once(
-        *[
-            lambda course=course, number=number: [send(f"learner{n}", course=course, at=number) for n in range(10)]
-            for number, course in enumerate([COURSE, OTHER_COURSE] * 2)
-        ]
-    )
+    at_once(*[partial(_send_all, course, number) for number, course in enumerate([COURSE, OTHER_COURSE] * 2)])
 
     assert Badge.objects.count() == 100
 
@@ -115,11 +137,16 @@ def test_two_workers_on_one_badge_issue_it_once(settings: Any) -> None:
     template = scripted_template()
     passes(template)
     for number in range(LEARNERS):
-        outcome = _without_tasks(lambda username=f"learner{number}": send(username))
-        at_once(*[lambda badge=outcome.awarded[0]: run_due(badge)] * 2)
+        outcome = _without_tasks(partial(send, f"learner{number}"))
+        at_once(*[partial(run_due, outcome.awarded[0])] * 2)
 
     assert ScriptedProvider.calls.count("issue") == LEARNERS
     assert Delivery.objects.exclude(status=Delivery.Status.DONE).count() == 0
+
+
+def _send_all(course: str, at: float) -> None:
+    for number in range(10):
+        send(f"learner{number}", course=course, at=at)
 
 
 def _without_tasks(action: Callable[[], Any]) -> Any:

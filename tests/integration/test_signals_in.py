@@ -151,7 +151,9 @@ def test_replaying_twice_changes_nothing() -> None:
     assert Badge.objects.count() == 1
 
 
-@pytest.mark.parametrize("payload", [{}, [], {"course_passing_status": {"is_passing": "yes"}}, {"course_passing_status": 5}])
+@pytest.mark.parametrize(
+    "payload", [{}, [], {"course_passing_status": {"is_passing": "yes"}}, {"course_passing_status": 5}]
+)
 def test_a_replay_that_fails_keeps_the_event_with_its_new_error(payload: Any) -> None:
     dead = factories.DeadEventFactory(payload=payload, error="The old error.")
 

@@ -129,9 +129,7 @@ def test_a_badge_can_be_a_requirement_of_another_and_its_echo_from_the_bus_count
     user = UserFactory(username="anna")
     [badge] = awards.award(user, [first.pk], moment(5))
     echoes: list[Any] = []
-    BADGE_AWARDED.connect(
-        lambda **kwargs: echoes.append(kwargs), dispatch_uid="tests.echo", weak=False
-    )
+    BADGE_AWARDED.connect(lambda **kwargs: echoes.append(kwargs), dispatch_uid="tests.echo", weak=False)
     try:
         run_due(badge.pk)
     finally:

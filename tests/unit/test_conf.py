@@ -77,7 +77,10 @@ def test_what_has_the_wrong_type_is_refused_by_its_name(raw: Any, reason: str) -
 def test_a_providers_section_is_over_its_own_defaults() -> None:
     settings = parse({"acme": {"ACME_BASE_URL": "https://other.example.com"}}).provider("acme", DEFAULTS)
 
-    assert (settings.base_url, settings.api_base_url) == ("https://other.example.com/", "https://api.acme.example.com/v1/")
+    assert (settings.base_url, settings.api_base_url) == (
+        "https://other.example.com/",
+        "https://api.acme.example.com/v1/",
+    )
     assert not settings.use_sandbox
 
 
@@ -120,5 +123,3 @@ def test_the_feature_is_off_by_default(settings: Any) -> None:
     del settings.BADGES_ENABLED
 
     assert not is_badges_enabled()
-
-

@@ -23,9 +23,7 @@ from tests.factories import moment
     ],
 )
 def test_a_name_is_split_for_providers_that_want_it_in_two(name: str, first: str, last: str) -> None:
-    award = Award(
-        uuid=uuid.uuid4(), template_external_id="t", email="a@example.com", name=name, issued_at=moment(0)
-    )
+    award = Award(uuid=uuid.uuid4(), template_external_id="t", email="a@example.com", name=name, issued_at=moment(0))
 
     assert (award.first_name, award.last_name) == (first, last)
 

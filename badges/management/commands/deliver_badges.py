@@ -31,7 +31,9 @@ class Command(BaseCommand):
                 break
             for attempt in run_due(badge_id):
                 outcomes[attempt.outcome] += 1
-                self.stdout.write(f"delivery {attempt.delivery_id} {attempt.action}: {attempt.outcome}. {attempt.detail}")
+                self.stdout.write(
+                    f"delivery {attempt.delivery_id} {attempt.action}: {attempt.outcome}. {attempt.detail}"
+                )
         self.stdout.write(
             f"{outcomes.total()} attempts: {outcomes['done']} done, {outcomes['retry']} to be retried, "
             f"{outcomes['dead']} given up, {outcomes['lost']} lost to another worker."

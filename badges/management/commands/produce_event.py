@@ -15,8 +15,9 @@ from badges.rules.schema import EventSchema, event_schema, find_signal
 
 TOPIC = "learning-badges-lifecycle"
 EXAMPLE = (
-    """'{"course_passing_status": {"is_passing": true, "user": {"id": 7, "is_active": true, "pii": {"username": "anna", """
-    """"email": "anna@example.com", "name": "Anna Lee"}}, "course": {"course_key": "course-v1:edX+DemoX+2026"}}}'"""
+    """'{"course_passing_status": {"is_passing": true, "user": {"id": 7, "is_active": true, "pii": """
+    """{"username": "anna", "email": "anna@example.com", "name": "Anna Lee"}}, """
+    """"course": {"course_key": "course-v1:edX+DemoX+2026"}}}'"""
 )
 
 

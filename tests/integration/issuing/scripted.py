@@ -13,7 +13,7 @@ from badges.providers.base import Provider
 from tests.factories import BadgeTemplateFactory
 
 SETTINGS = {"providers": {"scripted": "tests.integration.issuing.scripted.ScriptedProvider"}}
-Answer = Exception | Callable[[Award], None] | None
+Answer = Exception | Callable[[Award], object] | None
 
 
 class ScriptedProvider(Provider):

@@ -20,7 +20,7 @@ from badges.exceptions import (
 )
 from badges.issuing import awards
 from badges.issuing.deliveries import retry_now, run_due
-from badges.models import Badge, BadgeTemplate, Delivery, DeliveryAttempt
+from badges.models import Badge, BadgeTemplate, Delivery, DeliveryAttempt, ProviderAccount
 from tests.factories import UserFactory, moment
 from tests.integration.issuing.scripted import ScriptedProvider
 
@@ -107,9 +107,7 @@ def test_the_sweep_takes_up_what_a_killed_worker_left(badge: Badge, provider: ty
     assert len(provider.held) == 1
 
 
-def test_a_refusal_for_good_ends_dead_with_the_providers_words(
-    badge: Badge, provider: type[ScriptedProvider]
-) -> None:
+def test_a_refusal_for_good_ends_dead_with_the_providers_words(badge: Badge, provider: type[ScriptedProvider]) -> None:
     provider.script.append(ProviderRejected("Credly: Invalid Badge Template ID.", status_code=422))
 
     run_due(badge.pk)
@@ -176,8 +174,7 @@ def test_an_error_of_our_own_waits_too_and_tells_no_secret(badge: Badge, provide
 
 
 def test_an_account_without_a_key_waits_and_says_so(badge: Badge) -> None:
-    badge.template.account.api_key = ""
-    badge.template.account.save()
+    ProviderAccount.objects.update(api_key="")
 
     run_due(badge.pk)
 
@@ -218,9 +215,7 @@ def test_a_badge_that_the_provider_holds_already_is_adopted(badge: Badge, provid
     assert (badge.external_id, badge.state) == ("by-hand", "accepted")
 
 
-def test_a_badge_that_is_revoked_at_the_provider_is_not_adopted(
-    badge: Badge, provider: type[ScriptedProvider]
-) -> None:
+def test_a_badge_that_is_revoked_at_the_provider_is_not_adopted(badge: Badge, provider: type[ScriptedProvider]) -> None:
     provider.held[badge.uuid] = IssuedBadge("by-hand", "revoked", is_valid=False)
 
     run_due(badge.pk)

@@ -34,6 +34,8 @@ def passes(template: models.BadgeTemplate, course: str = COURSE, group: str = ""
     return factories.RequirementFactory(template=template, group=group, rules=[PASSED, in_course(course)])
 
 
-def fails(template: models.BadgeTemplate, *resets: models.BadgeRequirement, course: str = COURSE) -> models.BadgePenalty:
+def fails(
+    template: models.BadgeTemplate, *resets: models.BadgeRequirement, course: str = COURSE
+) -> models.BadgePenalty:
     """A penalty: the learner fails the course."""
     return factories.PenaltyFactory(template=template, rules=[FAILED, in_course(course)], resets=resets)

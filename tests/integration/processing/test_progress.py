@@ -41,7 +41,7 @@ def test_an_event_without_a_learner_is_dropped_with_one_log_line(caplog: pytest.
     with caplog.at_level(logging.INFO, "badges"):
         assert not send(data=payload)
 
-    assert [record.action for record in caplog.records] == ["event_dropped"]
+    assert [getattr(record, "action", "") for record in caplog.records] == ["event_dropped"]
     assert not DeadEvent.objects.exists()
 
 
@@ -95,7 +95,12 @@ def test_an_unknown_learner_is_created_from_the_event() -> None:
     send("anna")
 
     user = get_user_model().objects.get(username="anna")
-    assert (user.email, user.full_name, user.is_active, user.lms_user_id) == ("anna@example.com", "Anna Maria Lee", True, 7)
+    assert (user.email, user.full_name, user.is_active, user.lms_user_id) == (
+        "anna@example.com",
+        "Anna Maria Lee",
+        True,
+        7,
+    )
     assert (user.first_name, user.last_name) == ("Anna Maria", "Lee")
     assert not user.has_usable_password()
 
@@ -226,9 +231,8 @@ def test_a_rule_found_broken_in_the_database_is_named_and_the_others_work(caplog
     outcome = send()
 
     assert outcome.fulfilled == (good.pk,)
-    assert [(record.owner, record.owner_id) for record in caplog.records if record.action == "rule_skipped"] == [
-        ("requirement", broken.pk)
-    ]
+    [record] = caplog.records
+    assert f"Badge requirement {broken.pk} takes no part in processing" in record.getMessage()
 
 
 def test_a_template_with_a_broken_requirement_is_not_awarded_for_the_others() -> None:

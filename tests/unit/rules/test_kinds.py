@@ -93,7 +93,7 @@ def test_a_text_that_its_type_cannot_hold_is_refused_with_an_example(kind: Kind,
         (TEXT, "a", "a"),
         (TEXT, 5, None),
         (DATETIME, datetime(2026, 1, 1, 2, tzinfo=timezone(timedelta(hours=2))), datetime(2026, 1, 1, tzinfo=UTC)),
-        (DATETIME, datetime(2026, 1, 1), datetime(2026, 1, 1, tzinfo=UTC)),
+        (DATETIME, datetime(2026, 1, 1), datetime(2026, 1, 1, tzinfo=UTC)),  # noqa: DTZ001 - without a zone
         (DATETIME, "2026-01-01", None),
         (UUID, "628fcaa9-cfd3-4a9b-aa62-9973ac938ad6", None),
         (COURSE_KEY, CourseLocator("edX", "DemoX", "2026"), "course-v1:edX+DemoX+2026"),

@@ -81,8 +81,14 @@ STATUS = "course_passing_status"
         (changed(STATUS, "is_passing", value=None), '"course_passing_status.is_passing" must not be null'),
         (changed(STATUS, "user", "id", value=True), '"course_passing_status.user.id" must be of type int'),
         (changed(STATUS, "user", "pii", value=...), 'lacks "course_passing_status.user.pii"'),
-        (changed(STATUS, "course", "course_key", value="x"), '"course_passing_status.course.course_key" is not a CourseKey'),
-        (changed(STATUS, "course", "course_key", value=7), '"course_passing_status.course.course_key" is not a CourseKey'),
+        (
+            changed(STATUS, "course", "course_key", value="x"),
+            '"course_passing_status.course.course_key" is not a CourseKey',
+        ),
+        (
+            changed(STATUS, "course", "course_key", value=7),
+            '"course_passing_status.course.course_key" is not a CourseKey',
+        ),
         (changed(STATUS, "course", "start", value="soon"), '"course_passing_status.course.start" is not a datetime'),
         (changed(STATUS, "course", "color", value="red"), '"course_passing_status.course" has no "color"'),
     ],

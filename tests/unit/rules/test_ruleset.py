@@ -44,7 +44,9 @@ penalties = st.builds(
 def arguments(draw: st.DrawFn) -> dict[str, object]:
     """The arguments of a passing-status event."""
     payload = factories.passing_status(
-        course=draw(st.sampled_from([*COURSES, COURSE])), is_passing=draw(st.booleans()), id=draw(st.sampled_from([7, 8]))
+        course=draw(st.sampled_from([*COURSES, COURSE])),
+        is_passing=draw(st.booleans()),
+        id=draw(st.sampled_from([7, 8])),
     )
     course = CourseData(course_key=payload.course.course_key, display_name=draw(st.sampled_from(["", "Maths"])))
     return {"course_passing_status": evolve(payload, course=course)}
@@ -140,7 +142,15 @@ def test_an_unknown_event_type_is_told_and_the_others_work() -> None:
 
 @pytest.mark.parametrize(
     ("fulfilled", "is_complete"),
-    [(set(), False), ({1}, False), ({1, 2}, False), ({3}, False), ({1, 3}, False), ({2, 3, 4}, True), ({1, 3, 4}, True)],
+    [
+        (set(), False),
+        ({1}, False),
+        ({1, 2}, False),
+        ({3}, False),
+        ({1, 3}, False),
+        ({2, 3, 4}, True),
+        ({1, 3, 4}, True),
+    ],
 )
 def test_a_template_is_complete_when_every_group_has_a_fulfilled_requirement(
     fulfilled: set[int], is_complete: bool

@@ -31,7 +31,10 @@ def test_paths_are_relative_to_the_one_argument_and_typed() -> None:
 
 
 def test_ignored_paths_are_left_out_of_the_choices() -> None:
-    assert event_schema(PASSING).offered_paths(frozenset(DEFAULT_IGNORED_KEYPATHS)) == ["is_passing", "course.course_key"]
+    assert event_schema(PASSING).offered_paths(frozenset(DEFAULT_IGNORED_KEYPATHS)) == [
+        "is_passing",
+        "course.course_key",
+    ]
 
 
 def test_every_shape_of_data_has_a_type_or_a_reason() -> None:

@@ -1,0 +1,106 @@
+"""Answers are read tolerantly, and lists never taken as complete when they are not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from badges.exceptions import UnexpectedAnswer
+from badges.providers.answers import ListPage, all_pages, has_passed, identifier, list_page, number, record, text, url
+
+NOW = datetime(2026, 5, 10, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("abc", "abc"),
+        (" abc ", "abc"),
+        (10000005, "10000005"),
+        (0, "0"),
+        *((bad, "") for bad in (None, "", "  ", True, 1.5, (), "x" * 256)),
+    ],
+)
+def test_an_identifier_is_a_word_or_a_whole_number(value: Any, expected: str) -> None:
+    assert identifier({"id": value}, "id") == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("https://a.example.com/b", "https://a.example.com/b"), ("http://127.0.0.1:8000/", "http://127.0.0.1:8000/")]
+    + [
+        (bad, "")
+        for bad in ("javascript:alert(1)", "/relative", "https://", "http://[::1", "https://a/" + "x" * 1000, 3)
+    ],
+)
+def test_a_link_is_an_absolute_web_address(value: Any, expected: str) -> None:
+    assert url({"url": value}, "url") == expected
+
+
+def test_what_is_missing_or_of_another_type_is_empty() -> None:
+    assert (text({}, "a"), text({"a": 3}, "a"), record({"a": []}, "a"), number({"a": "x"}, "a")) == ("", "", {}, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "over"),
+    [
+        ("2026-05-09", True),
+        ("2026-05-10", True),
+        ("2026-05-11", False),
+        ("2026-05-10T11:59:59Z", True),
+        ("2026-05-10T14:30:00+02:00", False),
+        ("2026-05-10T11:00:00", True),
+        ("never", False),
+        (None, False),
+        (False, False),
+    ],
+)
+def test_an_expiry_is_over_or_not(value: Any, over: bool) -> None:
+    assert has_passed({"expires_at": value}, "expires_at", NOW) is over
+
+
+@pytest.mark.parametrize("answer", [{}, {"data": None}, {"data": {}}, {"data": ["x"]}, {"data": {"message": "Hello"}}])
+def test_a_missing_list_is_not_an_empty_one(answer: dict[str, Any]) -> None:
+    with pytest.raises(UnexpectedAnswer, match='without "data"'):
+        list_page(answer, "data", {}, "next_page_url", "Credly")
+
+
+def pages_of(*pages: ListPage) -> list[int]:
+    """The numbers of the pages that are read, from a provider that answers these."""
+    return [page_number for page_number, _ in all_pages(lambda wanted: pages[wanted - 1], "Credly", most=10)]
+
+
+def rows(*ids: int) -> tuple[dict[str, object], ...]:
+    """Rows with these ids."""
+    return tuple({"id": one} for one in ids)
+
+
+def test_the_number_of_pages_ends_a_list() -> None:
+    assert pages_of(ListPage(rows(1), 2, None), ListPage(rows(2), 2, None)) == [1, 2]
+
+
+def test_the_link_to_the_next_page_ends_a_list_where_no_number_does() -> None:
+    assert pages_of(ListPage(rows(1), None, True), ListPage(rows(2), None, False)) == [1, 2]
+
+
+def test_a_short_page_ends_a_list_that_says_nothing_of_pages() -> None:
+    assert pages_of(ListPage(rows(*range(50)), None, None), ListPage(rows(51), None, None)) == [1, 2]
+
+
+def test_an_empty_list_is_one_page() -> None:
+    assert pages_of(ListPage((), 0, None)) == [1]
+
+
+@pytest.mark.parametrize(
+    ("pages", "complaint"),
+    [
+        ([ListPage(rows(1), 3, None), ListPage(rows(1), 3, None)], "the page before it"),
+        ([ListPage(rows(1), 3, None), ListPage((), 3, None)], "without rows"),
+        ([ListPage(rows(one), 99, None) for one in range(10)], "did not end"),
+    ],
+)
+def test_a_list_that_repeats_or_does_not_end_is_never_complete(pages: list[ListPage], complaint: str) -> None:
+    with pytest.raises(UnexpectedAnswer, match=complaint):
+        pages_of(*pages)
