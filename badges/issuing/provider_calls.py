@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from badges.data import Award, IssuedBadge
-from badges.exceptions import ConfigurationError, DuplicateBadge, ProviderRejected
+from badges.exceptions import ConfigurationError, DuplicateBadge, ProviderRejected, UnexpectedAnswer
 from badges.issuing import actions
 from badges.issuing.actions import Done
 from badges.models import Badge, Delivery
@@ -19,14 +19,9 @@ def award_of(badge: Badge) -> Award:
     """A badge as providers take it.
 
     Raises:
-        ProviderRejected: something is missing that every provider requires.
+        ProviderRejected: its template has no counterpart at the provider.
     """
     user: Any = badge.user
-    if not user.email:
-        raise ProviderRejected(
-            f"The learner (user {user.pk}) has no e-mail address, and a badge cannot be issued without one. "
-            "Enter it in the user record, then retry."
-        )
     if not badge.template.external_id:
         raise ProviderRejected(f'The template "{badge.template.name}" has no identifier at its provider. Sync it.')
     return Award(
@@ -46,14 +41,26 @@ def issue(delivery: Delivery) -> Done:
         ProviderError: see :mod:`badges.exceptions`.
     """
     provider, award = _provider_of(delivery.badge), award_of(delivery.badge)
+    if not award.email:
+        raise ProviderRejected(
+            f"The learner (user {delivery.badge.user_id}) has no e-mail address, and a badge cannot be issued without "
+            "one. Enter it in the user record, then retry."
+        )
     # Only a first attempt can be sure that no answer was lost before it.
     if delivery.attempts > 1 and (held := _valid(provider.find_issued(award))):
         return Done(detail="Found at the provider, where an earlier attempt had issued it.", issued=held)
     try:
         return Done(detail="Issued.", issued=provider.issue(award))
     except DuplicateBadge:
-        held = _valid(provider.find_issued(award))
+        held = provider.find_issued(award)
         if held is None:
+            # A provider's search can lag behind what it holds, so this is looked up again, not given up.
+            raise UnexpectedAnswer(
+                f"{provider.label} says that the learner has this badge already, but does not show it. "
+                "It is looked up again later.",
+                outcome_unknown=True,
+            ) from None
+        if not held.is_valid:
             raise
         return Done(detail="The provider held this badge already; it was adopted.", issued=held)
 

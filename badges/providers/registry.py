@@ -74,6 +74,8 @@ def connect(account: Account) -> Provider:
     settings = provider_settings(account.provider)
     key = settings.preconfigured_keys.get(account.external_id, account.api_key)
     if not key:
-        raise ConfigurationError(f'The {account.provider} account "{account.name}" has no API key. Enter one in the admin.')
+        raise ConfigurationError(
+            f'The {account.provider} account "{account.name}" has no API key. Enter one in the admin.'
+        )
     connected = Account(provider=account.provider, name=account.name, external_id=account.external_id, api_key=key)
     return provider_class(account.provider)(connected, settings, get_config().http)

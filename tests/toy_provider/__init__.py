@@ -1,0 +1,1 @@
+"""A complete provider that is added by registration alone; the proof that adding one edits nothing else."""

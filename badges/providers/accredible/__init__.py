@@ -1,0 +1,1 @@
+"""Accredible: credentials that are valid until they expire."""

@@ -1,0 +1,1 @@
+"""Credly (Pearson): badges that a learner accepts."""

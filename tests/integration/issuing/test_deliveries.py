@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from badges.data import Award, IssuedBadge
 from badges.exceptions import (
+    DuplicateBadge,
     ProviderAuthError,
     ProviderError,
     ProviderRateLimited,
@@ -194,6 +195,17 @@ def test_a_learner_without_an_email_ends_dead_with_what_to_do(badge: Badge, prov
     assert provider.calls == []
 
 
+def test_a_learner_who_lost_the_email_can_still_lose_the_badge(badge: Badge, provider: type[ScriptedProvider]) -> None:
+    run_due(badge.pk)
+    badge.user.email = ""
+    badge.user.save()
+
+    awards.revoke([Badge.objects.get()], moment(6))
+    run_due(badge.pk)
+
+    assert not provider.held[badge.uuid].is_valid
+
+
 def test_an_answer_that_got_lost_is_looked_up_and_adopted(badge: Badge, provider: type[ScriptedProvider]) -> None:
     provider.lose_answers.append(ProviderUnavailable("The connection was dropped.", outcome_unknown=True))
     run_due(badge.pk)
@@ -222,6 +234,21 @@ def test_a_badge_that_is_revoked_at_the_provider_is_not_adopted(badge: Badge, pr
 
     badge.refresh_from_db()
     assert (badge.external_id, issue_of(badge).status) == ("", Status.DEAD)
+
+
+def test_a_duplicate_that_the_provider_does_not_show_yet_is_looked_up_again(
+    badge: Badge, provider: type[ScriptedProvider]
+) -> None:
+    provider.script.append(DuplicateBadge("The learner has this badge already."))
+    run_due(badge.pk)
+    assert issue_of(badge).status == Status.PENDING
+    provider.held[badge.uuid] = IssuedBadge("by-hand", "accepted")
+    make_due(issue_of(badge))
+
+    run_due(badge.pk)
+
+    badge.refresh_from_db()
+    assert badge.external_id == "by-hand"
 
 
 def test_a_delivery_under_lease_is_left_to_its_worker(badge: Badge, provider: type[ScriptedProvider]) -> None:

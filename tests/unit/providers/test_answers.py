@@ -39,6 +39,11 @@ def test_a_link_is_an_absolute_web_address(value: Any, expected: str) -> None:
     assert url({"url": value}, "url") == expected
 
 
+@pytest.mark.parametrize(("value", "expected"), [(3, 3), ("12", 12), (True, None), (2.5, None), ("1" * 20, None)])
+def test_a_number_may_be_written_as_text(value: Any, expected: int | None) -> None:
+    assert number({"total_pages": value}, "total_pages") == expected
+
+
 def test_what_is_missing_or_of_another_type_is_empty() -> None:
     assert (text({}, "a"), text({"a": 3}, "a"), record({"a": []}, "a"), number({"a": "x"}, "a")) == ("", "", {}, None)
 

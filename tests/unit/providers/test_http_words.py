@@ -57,6 +57,7 @@ def test_no_retry_after_breaks_anything(header: str) -> None:
         ({"code": 400, "message": "Bad query", "status": "invalid_search_query", "errors": {}}, "Bad query"),
         ({"results": [{"error": {"code": "x", "message": "Too bad"}}]}, "Too bad"),
         ({"errors": {"message": "No", "details": []}}, "No"),
+        ([[[[[["too deep"]]]]]], ""),
         ({}, ""),
         ([], ""),
         (None, ""),

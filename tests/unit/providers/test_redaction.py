@@ -25,6 +25,9 @@ PRINTABLE = st.text(string.ascii_letters + string.digits + "-_.+/=", min_size=8,
         "<a href='mailto:anna.lee@example.com'>",
         "<anna.lee&#64;example.com>",
         "the address of Anna.Lee@EXAMPLE.com",
+        "the address of anna.lee=|&/odd@example.com",
+        'the address of "anna.lee the first"@example.com',
+        f"the address of anna.lee{'x' * 150}@example.com",
     ],
 )
 def test_an_address_is_removed_however_it_is_written(text: str) -> None:
@@ -59,6 +62,10 @@ def test_plain_words_stay(text: str) -> None:
 
 def test_a_name_that_is_given_is_removed() -> None:
     assert redact("Anna Lee already has this badge", ["Anna Lee"]) == "[removed] already has this badge"
+
+
+def test_an_empty_secret_removes_nothing() -> None:
+    assert redact("All is well", [""]) == "All is well"
 
 
 def test_line_breaks_and_control_characters_become_spaces() -> None:

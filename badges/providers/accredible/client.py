@@ -1,0 +1,100 @@
+"""The calls of Accredible's Credential API that this app makes, and nothing else.
+
+Source: "Accredible Credential API" 25.08, Accredible's own OpenAPI document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from badges.conf import HTTPSettings, ProviderSettings
+from badges.data import Account
+from badges.providers.answers import FULL_PAGE, ListPage, Record, list_page, record
+from badges.providers.http import ApiConnection, Call, check_key
+
+ALREADY_HELD = ("has already been taken", "do not allow duplicates")
+"""What a refusal says of a duplicate: of the e-mail address within the group, or of our own identifier."""
+
+
+class AccredibleClient:
+    """One API key at Accredible."""
+
+    def __init__(self, account: Account, settings: ProviderSettings, timeouts: HTTPSettings) -> None:
+        """
+        Raises:
+            ConfigurationError: the key cannot be one, or the API's URL is unusable.
+        """
+        key = check_key(account.api_key, "Accredible")
+
+        def connection(base_url: str) -> ApiConnection:
+            return ApiConnection(
+                provider="Accredible",
+                base_url=base_url,
+                authorization=f"Token token={key}",
+                secrets=(key,),
+                timeouts=timeouts,
+            )
+
+        self._v1 = connection(settings.api_base_url)
+        self._v2 = connection(version_2(settings.api_base_url))
+
+    def issuer(self) -> Record:
+        """The issuer that the key belongs to."""
+        return record(self._v1.call(Call("GET", ("issuer", "details"), "asking for the issuer")), "issuer")
+
+    def groups(self, page: int) -> ListPage:
+        """A page of the groups; pages count from 1."""
+        body = {"page": page, "page_size": FULL_PAGE}
+        answer = self._v1.call(Call("POST", ("issuer", "groups", "search"), "listing groups", body=body))
+        return list_page(answer, "groups", record(answer, "meta"), "next_page", "Accredible")
+
+    def design(self, design_id: str) -> Record:
+        """A design: how the credentials of a group look."""
+        return record(self._v1.call(Call("GET", ("designs", design_id), "asking for a design")), "design")
+
+    def create(self, credential: Mapping[str, object], private: tuple[str, ...]) -> Record:
+        """Create a credential; ``private`` are the values that an error must not repeat.
+
+        Raises:
+            DuplicateBadge: the recipient has a credential of this group, or our identifier is in use.
+        """
+        call = Call(
+            "POST",
+            ("credentials",),
+            "creating a credential",
+            body={"credential": credential},
+            changes=True,
+            private=private,
+            duplicate_marks=ALREADY_HELD,
+        )
+        return record(self._v1.call(call), "credential")
+
+    def update(self, credential_id: str, values: Mapping[str, object]) -> Record:
+        """Change these values of a credential."""
+        call = Call(
+            "PUT", ("credentials", credential_id), "expiring a credential", body={"credential": values}, changes=True
+        )
+        return record(self._v1.call(call), "credential")
+
+    def credential(self, credential_id: str) -> Record:
+        """One credential."""
+        return record(
+            self._v1.call(Call("GET", ("credentials", credential_id), "asking for a credential")), "credential"
+        )
+
+    def search(self, query: Mapping[str, object]) -> tuple[Record, ...]:
+        """The newest credentials that meet all conditions, as the flat rows of version 2: they have no ``url``."""
+        call = Call(
+            "POST",
+            ("credentials", "search"),
+            "looking for a credential",
+            body={"query": query, "sort": {"id": "desc"}, "page": {"size": FULL_PAGE, "from": 0}},
+            private=tuple(str(value) for value in query.values()),
+        )
+        answer = self._v2.call(call)
+        return list_page(answer, "credentials", record(answer, "meta"), "cursor", "Accredible").rows
+
+
+def version_2(api_base_url: str) -> str:
+    """The base URL of version 2 of the API, beside that of version 1; both end with a slash."""
+    return api_base_url.removesuffix("v1/") + "v2/"

@@ -1,0 +1,209 @@
+"""Accredible as a provider: what its credentials and groups mean to this app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, ClassVar
+
+from badges.conf import HTTPSettings, ProviderSettings
+from badges.data import Account, AccountInfo, Award, IssuedBadge, ProviderTemplate, TemplatePage
+from badges.exceptions import (
+    ProviderAuthError,
+    ProviderError,
+    ProviderRateLimited,
+    ProviderRejected,
+    ProviderUnavailable,
+    UnexpectedAnswer,
+)
+from badges.providers.accredible.client import AccredibleClient
+from badges.providers.answers import Record, all_pages, has_passed, identifier, record, text, url
+from badges.providers.base import Features, Provider
+from badges.providers.recipients import require_recipient
+
+
+class AccredibleProvider(Provider):
+    """One API key at Accredible, of an account or of one of its departments."""
+
+    slug: ClassVar[str] = "accredible"
+    label: ClassVar[str] = "Accredible"
+    features: ClassVar[Features] = Features(revocation_is_expiry=True)
+    settings_defaults: ClassVar[Mapping[str, Any]] = {
+        "ACCREDIBLE_BASE_URL": "https://dashboard.accredible.com/",
+        "ACCREDIBLE_API_BASE_URL": "https://api.accredible.com/v1/",
+        "ACCREDIBLE_SANDBOX_BASE_URL": "https://sandbox.dashboard.accredible.com/",
+        "ACCREDIBLE_SANDBOX_API_BASE_URL": "https://sandbox.api.accredible.com/v1/",
+        "USE_SANDBOX": False,
+    }
+
+    def __init__(self, account: Account, settings: ProviderSettings, http: HTTPSettings) -> None:
+        """
+        Raises:
+            ConfigurationError: the account or the settings cannot work.
+        """
+        super().__init__(account, settings, http)
+        self._client = AccredibleClient(account, settings, http)
+
+    def check_account(self) -> AccountInfo:
+        """Ask for the issuer that the key belongs to."""
+        answer = self._client.issuer()
+        if not identifier(answer, "id"):
+            raise UnexpectedAnswer("Accredible answered the issuer without its id. Check the provider's URLs.")
+        return AccountInfo(name=text(answer, "name"))
+
+    def templates(self) -> Iterator[TemplatePage]:
+        """The groups that the key can see. A group has no state, so all are active."""
+        images = _Images(self._client)
+        for number, page in all_pages(self._client.groups, self.label):
+            templates = tuple(_template(row, images) for row in page.rows)
+            yield TemplatePage(number=number, templates=templates, total_pages=page.total_pages)
+
+    def issue(self, award: Award) -> IssuedBadge:
+        """Create a credential. Without credits left, Accredible creates it unpublished."""
+        require_recipient(award)
+        answer = self._client.create(_body(award), private=(award.email, award.name))
+        if not identifier(answer, "id"):
+            raise UnexpectedAnswer(
+                "Accredible answered a new credential without its id. It is looked up before it is created again.",
+                outcome_unknown=True,
+            )
+        return _issued(answer)
+
+    def revoke(self, external_id: str, *, award: Award, reason: str) -> IssuedBadge:
+        """Let a credential expire: Accredible has no revocation and takes no reason.
+
+        The date is yesterday, because nothing says whether a credential is valid on its last day; but not before the
+        day on which it was issued.
+        """
+        ends = max(_utc_date(award.issued_at), datetime.now(UTC).date() - timedelta(days=1))
+        try:
+            answer = self._client.update(external_id, {"expired_on": ends.isoformat()})
+        except ProviderRejected as refusal:
+            if refusal.status_code != 404:
+                raise
+            # A wrong key or address must not pass for a deleted credential: this raises then.
+            self._client.issuer()
+            return IssuedBadge(external_id=external_id, state="deleted", is_valid=False)
+        if "expired_on" in answer and not has_passed(answer, "expired_on", datetime.now(UTC)):
+            raise UnexpectedAnswer(
+                "Accredible was asked to let a credential expire, and answered one that is still valid.",
+                outcome_unknown=True,
+            )
+        return IssuedBadge(external_id=external_id, state="expired", url=url(answer, "url"), is_valid=False)
+
+    def find_issued(self, award: Award) -> IssuedBadge | None:
+        """The credential with our identifier; else a valid one of the same group and e-mail address.
+
+        A credential that was merely sent to the same address belongs to another award (created by hand, or before this
+        app was installed). It is adopted because the group would not take a second one, but not when it has expired.
+        """
+        own_id = str(award.uuid)
+        ours = self._search({"license_id": own_id}, lambda row: identifier(row, "license_id").lower() == own_id)
+        if ours:
+            return next((badge for badge in ours if badge.is_valid), ours[0])
+        if not award.email:
+            return None
+        sent = self._search(
+            {"group.id": _group_id(award), "recipient_email": award.email},
+            lambda row: (
+                text(row, "recipient_email").casefold() == award.email.strip().casefold()
+                and identifier(record(row, "group"), "id") == award.template_external_id
+            ),
+        )
+        return next((badge for badge in sent if badge.is_valid), None)
+
+    def _search(self, query: Mapping[str, object], matches: Callable[[Record], bool]) -> list[IssuedBadge]:
+        # Conditions are checked again: were one not known to the API and ignored, any credential could come back.
+        rows = self._client.search(query)
+        found = [row for row in rows if matches(row)]
+        if rows and not found:
+            raise UnexpectedAnswer(
+                "Accredible searched for a credential and answered others. It is not known whether it holds this one."
+            )
+        return [self._full(row) for row in found]
+
+    def _full(self, row: Record) -> IssuedBadge:
+        credential_id = identifier(row, "id", "encoded_id", "uuid")
+        if not credential_id:
+            raise UnexpectedAnswer("Accredible found a credential and answered it without its id.")
+        try:
+            answer = self._client.credential(credential_id)
+        except ProviderRejected:
+            return _issued(row, credential_id)
+        return _issued({**row, **answer}, identifier(answer, "id") or credential_id)
+
+
+class _Images:
+    """The images of designs, each asked for once. An image is an ornament: no failure to get one is an error."""
+
+    # How a group names its design; the first one is the newest way.
+    KEYS = ("primary_design_id", "badge_design_id", "certificate_design_id", "design_id")
+    USELESS_TO_GO_ON = (ProviderUnavailable, ProviderRateLimited, ProviderAuthError)
+
+    def __init__(self, client: AccredibleClient) -> None:
+        self._client = client
+        self._known: dict[str, str] = {"": ""}
+        self._gave_up = False
+
+    def of(self, group: Record) -> str:
+        """The address of a group's image, or an empty string."""
+        design_id = identifier(group, *self.KEYS)
+        if design_id not in self._known and not self._gave_up:
+            self._known[design_id] = self._ask(design_id)
+        return self._known.get(design_id, "")
+
+    def _ask(self, design_id: str) -> str:
+        try:
+            return url(self._client.design(design_id), "rasterized_content_url")
+        except self.USELESS_TO_GO_ON:
+            self._gave_up = True
+        except ProviderError:
+            pass
+        return ""
+
+
+def _body(award: Award) -> dict[str, object]:
+    body: dict[str, object] = {
+        "id": str(award.uuid),
+        "recipient": {"name": award.name, "email": award.email},
+        "group_id": _group_id(award),
+        "issued_on": _utc_date(award.issued_at).isoformat(),
+        "approve": True,
+    }
+    return {**body, "description": award.description} if award.description else body
+
+
+def _group_id(award: Award) -> int:
+    group = award.template_external_id
+    if not (group.isascii() and group.isdigit() and len(group) < 19):
+        raise ProviderRejected(
+            f'"{group}" is not the number of a group at Accredible. Synchronize the groups, then retry the delivery.'
+        )
+    return int(group)
+
+
+def _utc_date(moment: datetime) -> date:
+    return moment.astimezone(UTC).date()
+
+
+def _issued(row: Record, external_id: str = "") -> IssuedBadge:
+    expired = has_passed(row, "expired_on", datetime.now(UTC))
+    published = "unpublished" if row.get("approve") is False else "published"
+    return IssuedBadge(
+        external_id=external_id or identifier(row, "id"),
+        state="expired" if expired else published,
+        url=url(row, "url"),
+        is_valid=not expired,
+    )
+
+
+def _template(row: Record, images: _Images) -> ProviderTemplate:
+    external_id = identifier(row, "id")
+    if not external_id:
+        raise UnexpectedAnswer("Accredible listed a group without its id. Nothing was changed; try again later.")
+    return ProviderTemplate(
+        external_id=external_id,
+        name=text(row, "course_name", "name"),
+        description=text(row, "course_description"),
+        image_url=images.of(row),
+    )

@@ -1,0 +1,156 @@
+"""Reads JSON answers of providers: strict about identifiers, tolerant about everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+from attrs import frozen
+
+from badges.exceptions import UnexpectedAnswer
+
+Record: TypeAlias = Mapping[str, object]
+
+FULL_PAGE = 50
+"""How many rows Credly ("at most 50 results") and Accredible (``page_size`` as we ask for it) put on a page."""
+MOST_PAGES = 1000
+_LONGEST_ID = 255
+_LONGEST_URL = 1000
+
+
+def text(record: Record, *keys: str) -> str:
+    """The first of these values that is a non-empty string, stripped; otherwise an empty string."""
+    for key in keys:
+        value = record.get(key)
+        if isinstance(value, str) and value.strip():
+            return value.strip()
+    return ""
+
+
+def url(record: Record, *keys: str) -> str:
+    """The first of these values that is an http(s) address and not absurdly long; otherwise an empty string."""
+    for key in keys:
+        value = text(record, key)
+        if value and len(value) <= _LONGEST_URL and is_web_address(value):
+            return value
+    return ""
+
+
+def is_web_address(value: str) -> bool:
+    """Whether this is an absolute http(s) URL with a host."""
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return False
+
+
+def record(value: Record, key: str) -> Record:
+    """The object under this key; an empty one where there is none."""
+    found = value.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def identifier(value: Record, *keys: str) -> str:
+    """The first of these values that can be an identifier (a string or a whole number), as text; otherwise empty."""
+    for key in keys:
+        found = value.get(key)
+        if isinstance(found, int) and not isinstance(found, bool):
+            return str(found)
+        if isinstance(found, str) and 0 < len(found.strip()) <= _LONGEST_ID:
+            return found.strip()
+    return ""
+
+
+def number(value: Record, key: str) -> int | None:
+    """The whole number under this key, also where it is written as text; otherwise None."""
+    found = value.get(key)
+    if isinstance(found, bool):
+        return None
+    if isinstance(found, str) and found.isascii() and found.isdigit() and len(found) < 10:
+        return int(found)
+    return found if isinstance(found, int) else None
+
+
+def has_passed(value: Record, key: str, now: datetime) -> bool:
+    """Whether the date or time under this key is over at ``now`` (aware). A date is over from its first moment in UTC.
+
+    What cannot be read as a date counts as not over.
+    """
+    found = text(value, key)
+    try:
+        if len(found) == len("2026-01-31"):
+            return date.fromisoformat(found) <= now.astimezone(UTC).date()
+        moment = datetime.fromisoformat(found)
+    except ValueError:
+        return False
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) <= now
+
+
+@frozen
+class ListPage:
+    """One page of a provider's list."""
+
+    rows: tuple[Record, ...]
+    total_pages: int | None
+    has_next: bool | None
+    """Whether the provider says that there is another page; None where it does not say."""
+
+
+def list_page(answer: Record, key: str, meta: Record, next_key: str, provider: str) -> ListPage:
+    """Read a page of a list.
+
+    Arguments:
+        answer: the whole answer.
+        key: under which key the rows are.
+        meta: what the answer says of the paging.
+        next_key: the key in ``meta`` that names the next page.
+        provider: the provider's name, for the error.
+
+    Raises:
+        UnexpectedAnswer: there is no list under the key. An absent list is not an empty one: who synchronizes would
+            take everything for deleted.
+    """
+    rows = answer.get(key)
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        raise UnexpectedAnswer(f'{provider} answered a list without "{key}". Nothing was changed; try again later.')
+    return ListPage(
+        rows=tuple(rows),
+        total_pages=number(meta, "total_pages"),
+        has_next=bool(meta[next_key]) if next_key in meta else None,
+    )
+
+
+def all_pages(
+    fetch: Callable[[int], ListPage], provider: str, most: int = MOST_PAGES
+) -> Iterator[tuple[int, ListPage]]:
+    """All pages of a list with their numbers, from 1; only one is held at a time.
+
+    Raises:
+        UnexpectedAnswer: the list does not end, repeats itself, or has a hole. It is never taken as complete then.
+    """
+    before: tuple[Record, ...] = ()
+    for page_number in range(1, most + 1):
+        page = fetch(page_number)
+        more = _more_follow(page, page_number)
+        if page.rows and page.rows == before:
+            raise UnexpectedAnswer(f"{provider} answered page {page_number} of a list with the page before it.")
+        if more and not page.rows:
+            raise UnexpectedAnswer(
+                f"{provider} answered page {page_number} of a list without rows, but with more to come."
+            )
+        yield page_number, page
+        if not more:
+            return
+        before = page.rows
+    raise UnexpectedAnswer(f"{provider} did not end a list after {most} pages.")
+
+
+def _more_follow(page: ListPage, page_number: int) -> bool:
+    if page.total_pages is not None:
+        return page_number < page.total_pages
+    if page.has_next is not None:
+        return page.has_next
+    return len(page.rows) >= FULL_PAGE

@@ -1,0 +1,20 @@
+"""What must be known of an award before any provider is asked to issue it."""
+
+from __future__ import annotations
+
+from badges.data import Award
+from badges.exceptions import ProviderRejected
+
+
+def require_recipient(award: Award) -> None:
+    """Refuse an award that no provider could deliver.
+
+    Raises:
+        ProviderRejected: the learner has no e-mail address or no name. Nothing was sent.
+    """
+    missing = [what for what, value in (("e-mail address", award.email), ("name", award.name)) if not value.strip()]
+    if missing:
+        raise ProviderRejected(
+            f"The learner has no {' and no '.join(missing)}, so badge {award.uuid} cannot be issued. "
+            f"Complete the learner's account, then retry the delivery."
+        )

@@ -1,0 +1,1 @@
+"""What one tries this app with: a provider sandbox and a demonstration."""

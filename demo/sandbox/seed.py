@@ -1,0 +1,135 @@
+"""What the sandbox holds when it starts: organizations, accounts, templates, groups."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from demo.sandbox.messages import Json
+
+ORGANIZATION_ID = "6f1c2f5e-54a4-4a5b-9d0e-6f0d7a1b0001"
+ORGANIZATION_TOKEN = "sandbox-credly-token"
+LARGE_ORGANIZATION_ID = "6f1c2f5e-54a4-4a5b-9d0e-6f0d7a1b0002"
+LARGE_ORGANIZATION_TOKEN = "sandbox-large-credly-token"
+ACCREDIBLE_KEY = "sandbox-accredible-key"
+LARGE_ACCREDIBLE_KEY = "sandbox-large-accredible-key"
+MANY = 120
+"""How many templates the large organization has, and groups the large account: three pages."""
+
+_NAMESPACE = uuid.UUID("6f1c2f5e-54a4-4a5b-9d0e-6f0d7a1bffff")
+_TEMPLATES = (
+    ("python-basics", "Python Basics", "Passed the introduction to Python.", "active"),
+    ("data-science", "Data Science Path", "Passed all courses of the data science path.", "active"),
+    ("open-learner", "Open Learner", "Passed a first course on the platform.", "active"),
+    ("mentor", "Community Mentor", "Helped other learners.", "draft"),
+    ("pioneer-2019", "Pioneer 2019", "Was there in the first year.", "archived"),
+)
+_GROUPS = (
+    (9001, "Web Foundations", "Passed the web foundations course."),
+    (9002, "Cloud Practitioner", "Passed both cloud courses."),
+    (9003, "Responsible AI", "Passed the course on responsible AI."),
+)
+
+
+def template_id(slug: str) -> str:
+    """The UUID of a seeded template of the small organization; slugs: python-basics, data-science, open-learner, ..."""
+    return str(uuid.uuid5(_NAMESPACE, slug))
+
+
+GROUP_IDS = tuple(str(number) for number, _, _ in _GROUPS)
+"""The seeded groups of the small account."""
+
+
+def default_seed() -> Json:
+    """A small organization and account as in the demonstration, and large ones whose lists have three pages."""
+    return {
+        "credly": [
+            {
+                "id": ORGANIZATION_ID,
+                "name": "Sandbox University",
+                "token": ORGANIZATION_TOKEN,
+                "templates": [
+                    {"id": template_id(slug), "name": name, "description": description, "state": state}
+                    for slug, name, description, state in _TEMPLATES
+                ],
+            },
+            {
+                "id": LARGE_ORGANIZATION_ID,
+                "name": "Sandbox Large College",
+                "token": LARGE_ORGANIZATION_TOKEN,
+                "templates": [
+                    {"id": template_id(f"large-{number}"), "name": f"Course {number:03}", "state": "active"}
+                    for number in range(1, MANY + 1)
+                ],
+            },
+        ],
+        "accredible": [
+            {
+                "id": 501,
+                "name": "Sandbox Academy",
+                "key": ACCREDIBLE_KEY,
+                "credits": 1000,
+                "groups": [
+                    {"id": number, "name": name, "description": description} for number, name, description in _GROUPS
+                ],
+            },
+            {
+                "id": 502,
+                "name": "Sandbox Large Academy",
+                "key": LARGE_ACCREDIBLE_KEY,
+                "credits": 0,
+                "groups": [{"id": 20000 + number, "name": f"Group {number:03}"} for number in range(1, MANY + 1)],
+            },
+        ],
+    }
+
+
+def dump(seed: Json) -> str:
+    """A seed as the text of a file."""
+    return json.dumps(seed, indent=2)
+
+
+def read_seed(path: Path) -> Json:
+    """A seed from a JSON file of the shape that :func:`default_seed` gives.
+
+    Raises:
+        ValueError: the file is not such a seed; the text says what is wrong with it.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"The seed {path} cannot be read: {error}") from error
+    check_seed(found)
+    return found  # type: ignore[no-any-return]
+
+
+def check_seed(seed: Any) -> None:
+    """Check the shape of a seed.
+
+    Raises:
+        ValueError: it has another shape.
+    """
+    if not isinstance(seed, dict) or set(seed) - {"credly", "accredible"}:
+        raise ValueError('A seed is a JSON object with "credly" and "accredible", each a list.')
+    for problem in _problems(seed):
+        raise ValueError(problem)
+
+
+def _problems(seed: Json) -> Iterator[str]:
+    shapes = (("credly", ("id", "name", "token"), "templates"), ("accredible", ("id", "name", "key"), "groups"))
+    for provider, needed, children in shapes:
+        owners = seed.get(provider, [])
+        if not isinstance(owners, list):
+            yield f'"{provider}" must be a list.'
+            continue
+        for owner in owners:
+            missing = [key for key in needed if not isinstance(owner, dict) or not owner.get(key)]
+            if missing:
+                yield f'An entry of "{provider}" has no {", ".join(missing)}.'
+                continue
+            for child in owner.get(children, []):
+                if not isinstance(child, dict) or not child.get("id") or not child.get("name"):
+                    yield f'An entry of "{children}" of "{owner["name"]}" has no id or no name.'

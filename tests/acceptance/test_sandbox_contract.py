@@ -1,0 +1,209 @@
+"""Credly's and Accredible's providers against the provider sandbox, a real process with real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from badges.data import Account, Award, TemplateState
+from badges.exceptions import ProviderError, ProviderRateLimited, ProviderUnavailable, UnexpectedAnswer
+from badges.providers.base import Provider
+from badges.providers.registry import connect
+from demo.sandbox import seed
+from demo.sandbox.process import RunningSandbox, running_sandbox
+from tests.integration.providers.contract import ProviderContract, make_award
+
+CREDLY = Account("credly", "Large College", seed.LARGE_ORGANIZATION_ID, seed.LARGE_ORGANIZATION_TOKEN)
+ACCREDIBLE = Account("accredible", "Large Academy", "", seed.LARGE_ACCREDIBLE_KEY)
+CREDLY_TEMPLATES = [seed.template_id(f"large-{number}") for number in range(1, seed.MANY + 1)]
+ACCREDIBLE_GROUPS = [str(20000 + number) for number in range(1, seed.MANY + 1)]
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[RunningSandbox]:
+    with running_sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(process: RunningSandbox, settings: Any) -> RunningSandbox:
+    process.reset()
+    settings.BADGES_CONFIG = process.badges_config()
+    return process
+
+
+class OnTheSandbox(ProviderContract):
+    """The contract, and what a failing network does to it."""
+
+    account: Account
+    first_template: str
+    issuing: str
+    """The path on which a badge is issued."""
+
+    @pytest.fixture
+    def provider(self, sandbox: RunningSandbox) -> Provider:
+        return connect(self.account)
+
+    @pytest.fixture
+    def wrong_key(self, sandbox: RunningSandbox) -> Provider:
+        return connect(evolve(self.account, api_key="wrong-key"))
+
+    @pytest.fixture
+    def award(self) -> Award:
+        return make_award(self.first_template)
+
+    def held(self, sandbox: RunningSandbox) -> int:
+        state = sandbox.state()
+        return len(state["credly"]["badges"]) + len(state["accredible"]["credentials"])
+
+    def test_a_lost_answer_leaves_the_outcome_unknown_and_the_badge_is_found(
+        self, provider: Provider, award: Award, sandbox: RunningSandbox
+    ) -> None:
+        sandbox.fault("drop", after_commit=True, method="POST", path=self.issuing, count=1)
+        with pytest.raises(ProviderUnavailable) as caught:
+            provider.issue(award)
+        assert caught.value.outcome_unknown
+        assert self.held(sandbox) == 1
+        assert provider.find_issued(award) is not None
+
+    def test_a_late_answer_leaves_the_outcome_unknown_and_the_badge_is_found(
+        self, provider: Provider, award: Award, sandbox: RunningSandbox, settings: Any
+    ) -> None:
+        sandbox.fault("delay", delay=60, after_commit=True, path=self.issuing, count=1)
+        settings.BADGES_CONFIG = {**sandbox.badges_config(), "http": {"read_timeout": 0.5}}
+        with pytest.raises(ProviderUnavailable) as caught:
+            connect(self.account).issue(award)
+        assert caught.value.outcome_unknown
+        assert provider.find_issued(award) is not None
+
+    def test_a_request_that_was_lost_is_not_found_and_can_be_repeated(
+        self, provider: Provider, award: Award, sandbox: RunningSandbox
+    ) -> None:
+        sandbox.fault("drop", method="POST", path=self.issuing, count=1)
+        with pytest.raises(ProviderUnavailable) as caught:
+            provider.issue(award)
+        assert caught.value.outcome_unknown
+        assert provider.find_issued(award) is None
+        assert provider.issue(award).is_valid
+
+    @pytest.mark.parametrize("body", ["html", "empty", "malformed"])
+    def test_nonsense_leaves_the_outcome_unknown(
+        self, provider: Provider, award: Award, sandbox: RunningSandbox, body: str
+    ) -> None:
+        sandbox.fault("status", status=200, body=body, after_commit=True, path=self.issuing, count=1)
+        with pytest.raises(UnexpectedAnswer) as caught:
+            provider.issue(award)
+        assert caught.value.outcome_unknown
+        assert provider.find_issued(award) is not None
+
+    def test_a_redirect_is_not_followed(self, provider: Provider, award: Award, sandbox: RunningSandbox) -> None:
+        with running_sandbox() as other:
+            sandbox.fault("redirect", location=f"{other.url}/credly/v1/", count=1)
+            with pytest.raises(UnexpectedAnswer, match="redirect"):
+                provider.issue(award)
+            assert other.state()["request_count"] == 0
+
+    def test_too_many_requests_say_how_long_to_wait(
+        self, provider: Provider, award: Award, sandbox: RunningSandbox
+    ) -> None:
+        sandbox.fault("status", status=429, retry_after="7", count=1)
+        with pytest.raises(ProviderRateLimited) as caught:
+            provider.issue(award)
+        assert (caught.value.retry_after, caught.value.outcome_unknown) == (7, False)
+
+    def test_nobody_listening_is_not_an_unknown_outcome(self, award: Award, settings: Any) -> None:
+        with running_sandbox() as gone:
+            settings.BADGES_CONFIG = gone.badges_config()
+        with pytest.raises(ProviderUnavailable) as caught:
+            connect(self.account).issue(award)
+        assert not caught.value.outcome_unknown
+
+    def test_no_error_holds_the_key_or_the_address(
+        self, provider: Provider, award: Award, sandbox: RunningSandbox
+    ) -> None:
+        sandbox.fault("drop", count=2)
+        for call in (provider.issue, provider.find_issued):
+            with pytest.raises(ProviderError) as caught:
+                call(award)
+            error: BaseException | None = caught.value
+            while error is not None:
+                assert award.email not in f"{error} {error!r}"
+                assert self.account.api_key not in f"{error} {error!r}"
+                error = error.__cause__ or error.__context__
+
+
+class TestCredly(OnTheSandbox):
+    """Credly."""
+
+    account = CREDLY
+    account_name = "Sandbox Large College"
+    templates = frozenset(CREDLY_TEMPLATES)
+    first_template = CREDLY_TEMPLATES[0]
+    issuing = "/badges$"
+
+    def test_the_learner_accepts_and_the_link_changes(
+        self, provider: Provider, award: Award, sandbox: RunningSandbox
+    ) -> None:
+        pending = provider.issue(award)
+        sandbox.accept(pending.external_id)
+        accepted = provider.find_issued(award)
+        assert accepted is not None
+        assert (pending.state, accepted.state) == ("pending", "accepted")
+        assert pending.url.endswith("/accept")
+        assert not accepted.url.endswith("/accept")
+
+    def test_a_rejected_badge_is_not_valid(self, provider: Provider, award: Award, sandbox: RunningSandbox) -> None:
+        sandbox.reject(provider.issue(award).external_id)
+        found = provider.find_issued(award)
+        assert found is not None
+        assert not found.is_valid
+
+    def test_a_badge_that_somebody_issued_by_hand_is_adopted(self, provider: Provider, award: Award) -> None:
+        by_hand = provider.issue(award)
+        ours = evolve(award, uuid=make_award(self.first_template).uuid)
+        assert provider.find_issued(ours) == by_hand
+
+    def test_the_state_of_a_template_is_the_providers_word(self, sandbox: RunningSandbox) -> None:
+        small = connect(Account("credly", "Small", seed.ORGANIZATION_ID, seed.ORGANIZATION_TOKEN))
+        states = {template.state for page in small.templates() for template in page.templates}
+        assert states == {TemplateState.ACTIVE, TemplateState.DRAFT, TemplateState.ARCHIVED}
+
+    def test_a_badge_deleted_at_the_provider_counts_as_taken_away(
+        self, provider: Provider, award: Award, sandbox: RunningSandbox
+    ) -> None:
+        revoked = provider.revoke("b0000000-0000-4000-8000-000000000000", award=award, reason="A grade was corrected.")
+        assert (revoked.state, revoked.is_valid) == ("deleted", False)
+
+
+class TestAccredible(OnTheSandbox):
+    """Accredible."""
+
+    account = ACCREDIBLE
+    account_name = "Sandbox Large Academy"
+    templates = frozenset(ACCREDIBLE_GROUPS)
+    first_template = ACCREDIBLE_GROUPS[0]
+    issuing = "/credentials$"
+
+    def test_without_credits_a_credential_is_made_but_not_published(self, provider: Provider, award: Award) -> None:
+        assert provider.issue(award).state == "unpublished"
+
+    def test_with_credits_it_is_published(self, provider: Provider, award: Award, sandbox: RunningSandbox) -> None:
+        sandbox.control("POST", "accounts/502", {"credits": 1})
+        assert provider.issue(award).state == "published"
+
+    def test_a_credential_issued_today_can_be_taken_away_today(
+        self, provider: Provider, award: Award, sandbox: RunningSandbox
+    ) -> None:
+        today = evolve(award, issued_at=datetime.now(UTC))
+        issued = provider.issue(today)
+        assert provider.revoke(issued.external_id, award=today, reason="A mistake.").state == "expired"
+        [credential] = sandbox.state()["accredible"]["credentials"]
+        assert credential["expired_on"] == credential["issued_on"]
+
+    def test_every_group_has_its_image(self, provider: Provider) -> None:
+        [first, *_] = provider.templates()
+        assert all(template.image_url.startswith("http") for template in first.templates)

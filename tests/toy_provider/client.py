@@ -1,0 +1,90 @@
+"""The toy provider's backend: a shelf of badges in memory, one for each API key."""
+
+from __future__ import annotations
+
+from attrs import define, evolve, field, frozen
+
+from badges.exceptions import DuplicateBadge, ProviderAuthError, ProviderRejected
+
+KEY = "toy-key"
+NAME = "Toy Academy"
+TEMPLATES = ("toy-1", "toy-2", "toy-3")
+PAGE = 2
+
+
+@frozen
+class ToyBadge:
+    """A badge on the shelf."""
+
+    number: str
+    reference: str
+    template: str
+    email: str = field(repr=False)
+    state: str = "given"
+
+
+@define
+class Shelf:
+    """What the backend holds."""
+
+    badges: dict[str, ToyBadge] = field(factory=dict)
+
+
+_shelves: dict[str, Shelf] = {KEY: Shelf()}
+
+
+def shelf(key: str = KEY) -> Shelf:
+    """The shelf of a key.
+
+    Raises:
+        ProviderAuthError: no shelf has this key.
+    """
+    if key not in _shelves:
+        raise ProviderAuthError("The toy provider refused the account's API key. Check it.", status_code=401)
+    return _shelves[key]
+
+
+def reset() -> None:
+    """Empty the shelf."""
+    _shelves[KEY].badges.clear()
+
+
+class ToyClient:
+    """The calls of the backend."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def name(self) -> str:
+        """Whose shelf it is."""
+        shelf(self._key)
+        return NAME
+
+    def templates(self, page: int) -> tuple[str, ...]:
+        """A page of the templates; pages count from 1."""
+        shelf(self._key)
+        return TEMPLATES[(page - 1) * PAGE : page * PAGE]
+
+    def give(self, reference: str, template: str, email: str) -> ToyBadge:
+        """Put a badge on the shelf."""
+        badges = shelf(self._key).badges
+        if template not in TEMPLATES:
+            raise ProviderRejected(f'The toy provider has no template "{template}".', status_code=422)
+        if any((one.template, one.email) == (template, email) for one in badges.values()):
+            raise DuplicateBadge("The toy provider holds this badge already.", status_code=409)
+        badge = ToyBadge(f"T{len(badges) + 1}", reference, template, email)
+        badges[badge.number] = badge
+        return badge
+
+    def take(self, number: str) -> ToyBadge:
+        """Take a badge from its learner."""
+        badges = shelf(self._key).badges
+        if number not in badges:
+            raise ProviderRejected(f'The toy provider has no badge "{number}".', status_code=404)
+        badges[number] = evolve(badges[number], state="taken")
+        return badges[number]
+
+    def find(self, reference: str) -> ToyBadge | None:
+        """The badge with our reference."""
+        found = (one for one in shelf(self._key).badges.values() if one.reference == reference)
+        return next(found, None)

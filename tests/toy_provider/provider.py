@@ -1,0 +1,57 @@
+"""The toy provider: the contract on top of its client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+from badges.data import AccountInfo, Award, IssuedBadge, ProviderTemplate, TemplatePage
+from badges.providers.base import Features, Provider
+from tests.toy_provider.client import PAGE, TEMPLATES, ToyBadge, ToyClient
+
+
+class ToyProvider(Provider):
+    """One key of the toy provider."""
+
+    slug: ClassVar[str] = "toy"
+    label: ClassVar[str] = "Toy"
+    features: ClassVar[Features] = Features()
+    settings_defaults: ClassVar[Mapping[str, Any]] = {
+        "TOY_BASE_URL": "https://toys.example.com/",
+        "TOY_API_BASE_URL": "https://api.toys.example.com/",
+        "TOY_SANDBOX_BASE_URL": "https://sandbox.toys.example.com/",
+        "TOY_SANDBOX_API_BASE_URL": "https://sandbox-api.toys.example.com/",
+        "USE_SANDBOX": False,
+    }
+
+    @property
+    def _client(self) -> ToyClient:
+        return ToyClient(self.account.api_key)
+
+    def check_account(self) -> AccountInfo:
+        """Ask whose shelf it is."""
+        return AccountInfo(name=self._client.name())
+
+    def templates(self) -> Iterator[TemplatePage]:
+        """All templates, a few a page."""
+        total = -(-len(TEMPLATES) // PAGE)
+        for number in range(1, total + 1):
+            rows = tuple(ProviderTemplate(external_id=one, name=f"Toy {one}") for one in self._client.templates(number))
+            yield TemplatePage(number=number, templates=rows, total_pages=total)
+
+    def issue(self, award: Award) -> IssuedBadge:
+        """Put a badge on the shelf."""
+        return self._issued(self._client.give(str(award.uuid), award.template_external_id, award.email))
+
+    def revoke(self, external_id: str, *, award: Award, reason: str) -> IssuedBadge:
+        """Take a badge from its learner."""
+        return self._issued(self._client.take(external_id))
+
+    def find_issued(self, award: Award) -> IssuedBadge | None:
+        """The badge with our identifier."""
+        found = self._client.find(str(award.uuid))
+        return self._issued(found) if found else None
+
+    def _issued(self, badge: ToyBadge) -> IssuedBadge:
+        page = f"{self.settings.base_url}badges/{badge.number}"
+        return IssuedBadge(external_id=badge.number, state=badge.state, url=page, is_valid=badge.state == "given")
