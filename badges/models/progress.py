@@ -5,17 +5,18 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Value, When
-from django.db.models.functions import Cast, Coalesce, Concat
+from django.db.models.functions import MD5, Cast, Coalesce, Concat
 from django.utils.translation import gettext_lazy as _
 
 from badges.models.base import TimeStamped
 from badges.models.requirements import BadgeRequirement
 from badges.models.templates import BadgeTemplate
 
-# A requirement without a group stands alone, so it counts under its own id.
+# A requirement without a group stands alone, so it counts under its own id. Digests, because MySQL takes "a" and "A"
+# for the same text and this app does not.
 _GROUP_KEY = Case(
     When(group="", then=Concat(Value("#"), Cast("pk", models.CharField()))),
-    default=F("group"),
+    default=MD5("group"),
     output_field=models.CharField(),
 )
 
@@ -133,4 +134,4 @@ class Fulfillment(TimeStamped):
         constraints = [models.UniqueConstraint(fields=["progress", "requirement"], name="badging_fulfillment_once")]
 
     def __str__(self) -> str:
-        return f"{self.requirement}: {self.is_fulfilled}"
+        return str(self.requirement)

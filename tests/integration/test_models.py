@@ -316,6 +316,7 @@ def test_a_template_that_cannot_be_issued_cannot_be_activated(overrides: dict[st
         (["", ""], [0], 0.5),
         (["", ""], [0, 1], 1.0),
         (["", "A", "A"], [0, 2], 1.0),
+        (["a", "A"], [0], 0.5),
         ([], [], 0.0),
     ],
 )

@@ -1,0 +1,92 @@
+"""Awarded badges: our record of them, the provider's word, and what is still to be told. Read-only."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from badges.admin.base import (
+    ReadOnlyScreen,
+    TemplateFilter,
+    TemplateOriginFilter,
+    change_link,
+    outside_link,
+    user_lookups,
+)
+from badges.admin.generic import TabularInline
+from badges.models import Badge, Delivery
+
+
+class DeliveryInline(TabularInline[Delivery, Badge]):
+    """What is to be told about the badge, to the platform and to the provider."""
+
+    model = Delivery
+    extra = 0
+    can_delete = False
+    show_change_link = True
+    fields = ("action", "status", "attempts", "next_attempt_at", "last_error")
+    readonly_fields = fields
+    ordering = ("id",)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # Whoever may see the badge may see what became of it.
+        return True
+
+
+class BadgeAdmin(ReadOnlyScreen[Badge]):
+    """Badges of all origins."""
+
+    list_display: Any = ("user", "template", "status", "state", "awarded_at", "provider_page")
+    list_display_links = ("user", "template")
+    list_filter: ClassVar[Any] = ("status", "state", TemplateOriginFilter, TemplateFilter)
+    list_select_related = ("user", "template")
+    search_fields = (*user_lookups("user"), "template__name", "external_id")
+    search_help_text = _("Username, e-mail address, name of a badge template, or identifier at the provider")
+    fields = (
+        "learner",
+        "template_link",
+        "status",
+        "awarded_at",
+        "revoked_at",
+        "state",
+        "external_id",
+        "provider_page",
+        "uuid",
+    )
+    readonly_fields = fields
+    inlines = (DeliveryInline,)
+
+    @admin.display(description=_("learner"))
+    def learner(self, obj: Badge) -> str:
+        return change_link(obj.user)
+
+    @admin.display(description=_("badge template"))
+    def template_link(self, obj: Badge) -> str:
+        return change_link(obj.template)
+
+    @admin.display(description=_("page at the provider"))
+    def provider_page(self, obj: Badge) -> str:
+        return outside_link(obj.url)
+
+
+class ProviderBadgeScreen(BadgeAdmin):
+    """Badges of one provider."""
+
+    list_filter: ClassVar[Any] = ("status", "state", TemplateFilter)
+
+
+class CredlyBadgeAdmin(ProviderBadgeScreen):
+    """Badges that are issued at Credly."""
+
+
+class AccredibleBadgeAdmin(ProviderBadgeScreen):
+    """Badges that are issued at Accredible."""

@@ -1,0 +1,84 @@
+"""What the commands that synchronize templates share."""
+
+from __future__ import annotations
+
+import argparse
+import uuid
+from typing import Any, ClassVar
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
+
+from badges.exceptions import BadgesError
+from badges.issuing.template_sync import PageReport, sync_templates
+from badges.models import ProviderAccount
+
+
+class SyncCommand(BaseCommand):
+    """Synchronizes the templates of one account, or of all accounts, of one provider."""
+
+    model: ClassVar[type[ProviderAccount]]
+    id_option: ClassVar[str]
+    id_help: ClassVar[str]
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--site_id", type=int, help="The id of the site that new templates belong to.")
+        parser.add_argument(f"--{self.id_option}", dest="account_id", help=f"{self.id_help} All of them without it.")
+        parser.add_argument(
+            "--allow_empty",
+            action="store_true",
+            help="Believe a provider that lists no template at all, and archive those that are known here.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        accounts = self._accounts(options["account_id"])
+        if not accounts:
+            self.stdout.write(
+                _("There is no %(model)s yet. Add one in the admin.") % {"model": self.model._meta.verbose_name}
+            )
+        errors = []
+        for account in accounts:
+            try:
+                self._sync(account, options["site_id"], options["allow_empty"])
+            except BadgesError as error:
+                errors.append(f"{account.name}: {error}")
+        if errors:
+            raise CommandError("\n".join(errors))
+
+    def _sync(self, account: ProviderAccount, site_id: int | None, allow_empty: bool) -> None:
+        report = sync_templates(account, site_id=site_id, on_page=self._show_page, allow_empty=allow_empty)
+        for vanished in report.vanished:
+            self.stdout.write(f"  {vanished}")
+        for skipped in report.skipped:
+            self.stderr.write(f"  {skipped}")
+        self.stdout.write(str(report))
+
+    def _show_page(self, page: PageReport) -> None:
+        self.stdout.write(f"  {page}")
+
+    def _accounts(self, wanted: str | None) -> list[ProviderAccount]:
+        accounts = self.model._default_manager.order_by("pk")
+        if wanted is None:
+            return list(accounts)
+        wanted = wanted.strip()
+        found = list(accounts.filter(external_id__in=_spellings(wanted)))
+        if not found and wanted.isdecimal():
+            found = list(accounts.filter(pk=int(wanted)))
+        if not found:
+            raise CommandError(
+                _("There is no %(model)s %(id)s. Known: %(known)s.")
+                % {
+                    "model": self.model._meta.verbose_name,
+                    "id": wanted,
+                    "known": ", ".join(f"{known.pk} ({known.name})" for known in accounts) or _("none"),
+                }
+            )
+        return found
+
+
+def _spellings(text: str) -> list[str]:
+    """As given, and where it is a UUID, as UUIDs are written."""
+    try:
+        return [text, str(uuid.UUID(text))]
+    except ValueError:
+        return [text]
