@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from typing import ClassVar, Self
 
 from django.core.exceptions import ValidationError
@@ -84,11 +85,14 @@ class CredlyOrganization(SetsProvider, ProviderAccount):
         verbose_name = _("Credly organization")
         verbose_name_plural = _("Credly organizations")
 
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        super().clean_fields(exclude)
+        if not self.external_id and "external_id" not in (exclude or ()):
+            raise ValidationError({"external_id": _("Enter the UUID that Credly gave the organization.")})
+
     def clean(self) -> None:
         self.provider = self.provider_slug
         super().clean()
-        if not self.external_id:
-            raise ValidationError({"external_id": _("Enter the UUID that Credly gave the organization.")})
 
 
 class AccredibleAPIConfig(SetsProvider, ProviderAccount):

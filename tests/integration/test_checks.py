@@ -17,7 +17,7 @@ REDIS = "redis://localhost:6379/0"
 
 def ids() -> list[str]:
     """The ids of what our checks say, each of which has a hint."""
-    messages = [message for message in run_checks() if str(message.id).startswith("badges.")]
+    messages = [message for message in run_checks(databases=[]) if str(message.id).startswith("badges.")]
     assert all(message.hint for message in messages)
     return [str(message.id) for message in messages if message.id != "badges.W007"]
 

@@ -1,0 +1,113 @@
+# Needs Python 3.11 or newer, and make. Everything else is installed into .venv.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# Quiet, unless it fails.
+define install
+$(BIN)/python -m pip install --disable-pip-version-check $(1) >$(VENV)/install.log 2>&1 || { tail -n 40 $(VENV)/install.log; exit 1; }
+endef
+# A stamp a purpose, so that the demo does not wait for linters.
+DEMO := $(VENV)/.installed-demo
+DEV := $(VENV)/.installed-dev
+MYSQL := $(VENV)/.installed-mysql
+PYTEST := PYTHONDEVMODE=1 $(BIN)/python -m pytest
+ARGS ?=
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-16s %s\n", $$1, $$2 }'
+
+.PHONY: demo
+demo: $(DEMO) ## Run the main job, end to end, on this machine; KEEP=1 keeps it running, with the admin
+	@$(BIN)/python -m demo $(if $(KEEP),--keep)
+
+.PHONY: sandbox
+sandbox: $(DEMO) ## Run the provider sandbox alone: a stand-in for Credly and Accredible
+	@$(BIN)/python -m demo.sandbox
+
+.PHONY: test
+test: $(DEV) system-packages $(MYSQL) ## Run the whole suite: the database tests on PostgreSQL and MariaDB, then everything on SQLite
+	@echo "== Integration tests on PostgreSQL"
+	@PYTHONDEVMODE=1 $(BIN)/python -m tests.servers --optional postgresql -- $(BIN)/python -m pytest -q tests/integration
+	@echo "== Integration tests on MariaDB"
+	@PYTHONDEVMODE=1 $(BIN)/python -m tests.servers --optional mariadb -- $(BIN)/python -m pytest -q tests/integration
+	@echo "== The whole suite on SQLite"
+	@$(PYTEST) $(ARGS)
+
+.PHONY: test-fast
+test-fast: $(DEV) ## Run the unit and integration tests on SQLite alone; ARGS="..." goes to pytest
+	@$(PYTEST) -q tests/unit tests/integration $(ARGS)
+
+.PHONY: test-all
+test-all: $(DEV) system-packages ## Run the suite on every Python and Django of the matrix that is installed (tox)
+	@$(BIN)/tox run --skip-missing-interpreters true
+
+.PHONY: coverage
+coverage: $(DEV) ## Measure branch coverage of the package
+	@$(PYTEST) -q --cov --cov-report=term --cov-report=html $(ARGS)
+
+.PHONY: quality
+quality: $(DEV) ## Check style, types, import contracts, migrations, packaging metadata and the length of modules
+	@echo "== Style";            $(BIN)/ruff check .
+	@echo "== Format";           $(BIN)/ruff format --check .
+	@echo "== Spelling";         $(BIN)/codespell
+	@echo "== Types";            $(BIN)/python -m mypy
+	@echo "== Import contracts"; $(BIN)/lint-imports --no-cache
+	@echo "== Migrations";       $(BIN)/python manage.py makemigrations --check --dry-run --skip-checks
+	@echo "== System checks";    $(BIN)/python demo/manage.py check --fail-level WARNING
+	@echo "== Module length";    $(BIN)/python scripts/module_length.py
+	@echo "== Documentation";    $(BIN)/sphinx-build -W -q -b html docs docs/_build/html
+
+.PHONY: format
+format: $(DEV) ## Format the code, and mend what can be mended by itself
+	@$(BIN)/ruff check --fix . || true
+	@$(BIN)/ruff format .
+
+.PHONY: bench
+bench: $(DEV) ## Measure queries and time per event, with 10 and with 10,000 templates
+	@$(BIN)/python -m benchmarks
+
+.PHONY: docs
+docs: $(DEV) ## Build the documentation into docs/_build/html
+	@$(BIN)/sphinx-build -W -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+.PHONY: dist
+dist: $(DEV) ## Build the source distribution and the wheel into dist/
+	@rm -rf build dist
+	@$(BIN)/python -m build --outdir dist . | tail -n 1
+
+.PHONY: system-packages
+system-packages: # Servers and a browser for the tests, from the system's packages, where that is possible
+	@scripts/system-packages.sh
+
+.PHONY: clean
+clean: ## Remove the virtualenv, and all that was built or left by a run
+	@rm -rf $(VENV) .tox build dist *.egg-info docs/_build demo/var .coverage htmlcov
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@echo "Making $(VENV)"
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv $(VENV)
+	@$(call install,--upgrade pip)
+
+$(DEMO): pyproject.toml | $(BIN)/python
+	@echo "Installing what the demo needs into $(VENV)"
+	@$(call install,--editable ".[demo]")
+	@touch $@
+
+$(DEV): pyproject.toml | $(BIN)/python
+	@echo "Installing what development needs into $(VENV) (a few minutes when it is new)"
+	@$(call install,--editable ".[dev]")
+	@touch $@ $(DEMO)
+
+# Its driver is compiled, which needs headers that may not be there. tests/servers.py decides whether that is a failure.
+$(MYSQL): pyproject.toml | system-packages $(DEV)
+	@if pkg-config --exists libmariadb 2>/dev/null; then $(call install,--editable ".[mysql]"); touch $@; fi
