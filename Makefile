@@ -77,6 +77,11 @@ docs: $(DEV) ## Build the documentation into docs/_build/html
 	@$(BIN)/sphinx-build -W -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
+.PHONY: messages
+messages: $(DEV) ## Refresh the translation catalogs (needs gettext)
+	@cd badges && $(abspath $(BIN))/django-admin makemessages -l de -l en --no-obsolete --add-location file
+	@cd badges && $(abspath $(BIN))/django-admin compilemessages
+
 .PHONY: dist
 dist: $(DEV) ## Build the source distribution and the wheel into dist/
 	@rm -rf build dist

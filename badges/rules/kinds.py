@@ -12,12 +12,18 @@ import math
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
+from django.utils.text import format_lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from opaque_keys import InvalidKeyError, OpaqueKey
 
 from badges.exceptions import RuleError
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 TRUE_WORDS = frozenset({"true", "yes", "+"})
 FALSE_WORDS = frozenset({"false", "no", "-"})
@@ -27,9 +33,9 @@ FALSE_WORDS = frozenset({"false", "no", "-"})
 class Kind:
     """One comparable type."""
 
-    name: str
+    name: StrOrPromise
     """For people: "yes/no", "whole number", ..."""
-    example: str
+    example: StrOrPromise
     """A value as it is entered in a rule."""
     _read: Callable[[str], Any] = field(repr=False, eq=False)
     _canonical: Callable[[Any], Any] = field(repr=False, eq=False)
@@ -45,7 +51,10 @@ class Kind:
         try:
             return self._read(text.strip())
         except (ValueError, OverflowError, InvalidKeyError) as error:
-            raise RuleError(f'"{text}" is not a {self.name}. Example: {self.example}') from error
+            raise RuleError(
+                gettext('"%(text)s" is not a %(kind)s. Example: %(example)s')
+                % {"text": text, "kind": self.name, "example": self.example}
+            ) from error
 
     def canonical(self, value: Any) -> Any:
         """The canonical form of an event's value; None where it is absent or not of this type."""
@@ -95,18 +104,18 @@ def _float_or_none(value: Any) -> float | None:
         return None
 
 
-BOOL = Kind("yes/no value", "true", _read_bool, lambda value: value if isinstance(value, bool) else None)
+BOOL = Kind(_("yes/no value"), "true", _read_bool, lambda value: value if isinstance(value, bool) else None)
 INT = Kind(
-    "whole number",
+    _("whole number"),
     "42",
     _read_int,
     lambda value: value if isinstance(value, int) and not isinstance(value, bool) else None,
 )
-FLOAT = Kind("number", "0.75", _read_float, _float_or_none)
-TEXT = Kind("text", "verified", _read_text, lambda value: value if isinstance(value, str) else None)
+FLOAT = Kind(_("decimal number"), "0.75", _read_float, _float_or_none)
+TEXT = Kind(_("text"), "verified", _read_text, lambda value: value if isinstance(value, str) else None)
 DATETIME = Kind(
-    "date and time",
-    "2026-11-21T08:30:00Z (UTC where no zone is given)",
+    _("date and time"),
+    _("2026-11-21T08:30:00Z (UTC where no zone is given)"),
     lambda text: _in_utc(datetime.fromisoformat(text)),
     lambda value: _in_utc(value) if isinstance(value, datetime) else None,
 )
@@ -128,7 +137,7 @@ _KEY_EXAMPLES = {
 def _key_kind(cls: type[OpaqueKey]) -> Kind:
     return Kind(
         name=cls.__name__,
-        example=_KEY_EXAMPLES.get(cls.__name__, f"the text of a {cls.__name__}"),
+        example=_KEY_EXAMPLES.get(cls.__name__, format_lazy(_("the text of a {type}"), type=cls.__name__)),
         read=lambda text: str(cls.from_string(text)),
         canonical=lambda value: str(value) if isinstance(value, OpaqueKey | str) else None,
         is_key=True,
@@ -144,7 +153,7 @@ def _enum_kind(cls: type[enum.Enum]) -> Kind:
         return values[text]
 
     return Kind(
-        name=f"value of {cls.__name__}",
+        name=format_lazy(_("value of {type}"), type=cls.__name__),
         example=", ".join(values),
         read=read,
         canonical=lambda value: value.value if isinstance(value, cls) else values.get(str(value)),

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attrs import Factory, frozen
+from django.utils.translation import gettext
 
 from badges.exceptions import BadgesError
 from badges.rules.operators import Operator
@@ -211,7 +212,8 @@ def _compile(spec: RequirementSpec | PenaltySpec) -> tuple[dict[str, Any], _Owne
         if rule.operator == Operator.NE:
             differs.append((rule.path, value))
         elif rule.operator != Operator.EQ:
-            raise BadgesError(f'There is no operator "{rule.operator}".')
+            raise BadgesError(gettext('There is no operator "%(operator)s".') % {"operator": rule.operator})
         elif wanted.setdefault(rule.path, value) != value:
-            raise BadgesError(f'Its rules want "{rule.path}" to have two values at once, so it never matches.')
+            text = gettext('Its rules want "%(path)s" to have two values at once, so it never matches.')
+            raise BadgesError(text % {"path": rule.path})
     return wanted, _Owner(spec.id, isinstance(spec, RequirementSpec), tuple(differs))

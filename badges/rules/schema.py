@@ -15,11 +15,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
+from django.utils.text import format_lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from openedx_events.learning.data import UserData
 from openedx_events.tooling import OpenEdxPublicSignal, load_all_signals
 
 from badges.exceptions import RuleError
 from badges.rules.kinds import Kind, kind_for
+
+if typing.TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 # A `created_by` or `requesting_user` beside these may be staff, and is never the learner.
 LEARNER_FIELDS = ("user", "student_user")
@@ -34,7 +40,7 @@ class EventSchema:
     """Argument name -> data class, as the signal declares them."""
     kinds: Mapping[str, Kind]
     """Key path -> type, of every value that a rule can compare."""
-    refused: Mapping[str, str]
+    refused: Mapping[str, StrOrPromise]
     """Key path -> why a rule cannot compare it."""
     learner_path: tuple[str, ...] | None
     """Attribute names from the arguments to the learner's ``UserData``; None where there is none."""
@@ -49,11 +55,13 @@ class EventSchema:
             return self.kinds[path]
         for refused, reason in self.refused.items():
             if path == refused or path.startswith(f"{refused}."):
-                raise RuleError(f'"{path}" cannot be used in a rule: {reason}')
+                text = gettext('"%(path)s" cannot be used in a rule: %(reason)s')
+                raise RuleError(text % {"path": path, "reason": reason})
         if any(known.startswith(f"{path}.") for known in self.kinds):
-            raise RuleError(f'"{path}" holds several values. Choose one below it.')
+            raise RuleError(gettext('"%(path)s" holds several values. Choose one below it.') % {"path": path})
         raise RuleError(
-            f'An event of type {self.event_type} has no "{path}". It has: {", ".join(sorted(self.kinds)) or "nothing"}.'
+            gettext('An event of type %(event_type)s has no "%(path)s". It has: %(paths)s.')
+            % {"event_type": self.event_type, "path": path, "paths": ", ".join(sorted(self.kinds)) or "-"}
         )
 
     def offered_paths(self, ignored: frozenset[str]) -> list[str]:
@@ -98,7 +106,10 @@ def find_signal(event_type: str) -> OpenEdxPublicSignal:
         return OpenEdxPublicSignal.get_signal_by_type(event_type)
     except KeyError as error:
         raise RuleError(
-            f'openedx-events knows no event type "{event_type}". Check the spelling, and the installed version.'
+            gettext(
+                'openedx-events knows no event type "%(event_type)s". Check the spelling, and the installed version.'
+            )
+            % {"event_type": event_type}
         ) from error
 
 
@@ -111,14 +122,14 @@ def event_schema(event_type: str) -> EventSchema:
     """
     signal = find_signal(event_type)
     kinds: dict[str, Kind] = {}
-    refused: dict[str, str] = {}
+    refused: dict[str, StrOrPromise] = {}
     several = len(signal.init_data) > 1
     for name, cls in signal.init_data.items():
         for path, declared in _fields(cls, f"{name}." if several else "", frozenset()):
-            if isinstance(declared, str):
-                refused[path] = declared
-            else:
+            if isinstance(declared, Kind):
                 kinds[path] = declared
+            else:
+                refused[path] = declared
     return EventSchema(
         event_type=event_type,
         arguments=dict(signal.init_data),
@@ -145,7 +156,7 @@ def without_none(declared: Any) -> Any:
     return declared
 
 
-def _fields(cls: type, prefix: str, above: frozenset[type]) -> Iterator[tuple[str, Kind | str]]:
+def _fields(cls: type, prefix: str, above: frozenset[type]) -> Iterator[tuple[str, Kind | StrOrPromise]]:
     if not attrs.has(cls):
         yield prefix.rstrip("."), _why_not(cls)
         return
@@ -154,23 +165,23 @@ def _fields(cls: type, prefix: str, above: frozenset[type]) -> Iterator[tuple[st
         declared = without_none(attribute.type)
         if inspect.isclass(declared) and attrs.has(declared):
             if declared in above or declared is cls:
-                yield path, f"{declared.__name__} contains itself."
+                yield path, format_lazy(_("{type} contains itself."), type=declared.__name__)
             else:
                 yield from _fields(declared, f"{path}.", above | {cls})
         else:
             yield path, kind_for(declared) or _why_not(declared)
 
 
-def _why_not(declared: Any) -> str:
+def _why_not(declared: Any) -> StrOrPromise:
     if declared is None:
-        return "its event declares no type for it."
+        return _("its event declares no type for it.")
     origin = typing.get_origin(declared) or declared
     if origin in (list, tuple, set, frozenset):
-        return "it is a list, and a rule compares one value."
+        return _("it is a list, and a rule compares one value.")
     if origin is dict:
-        return "it is a dictionary, whose keys its event does not declare."
+        return _("it is a dictionary, whose keys its event does not declare.")
     name = getattr(declared, "__name__", None) or str(declared)
-    return f"values of type {name} cannot be compared."
+    return format_lazy(_("values of type {type} cannot be compared."), type=name)
 
 
 def _learner_path(arguments: Mapping[str, type]) -> tuple[str, ...] | None:
