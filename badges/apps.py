@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+
 from django.apps import AppConfig
-from django.db.models.signals import m2m_changed, post_delete, pre_delete
+from django.core.signals import setting_changed
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete
 from django.utils.translation import gettext_lazy as _
 
 
@@ -16,22 +19,37 @@ class BadgesConfig(AppConfig):
 
     def ready(self) -> None:
         from badges import checks
-        from badges.eventbus import emit, receivers
 
         checks.register_checks()
         self._watch_configuration()
+        self._wire()
+        setting_changed.connect(self._follow, dispatch_uid="badges.apps.follow")
+
+    def _wire(self) -> None:
+        """Let events in and announcements out. Nothing of this is even imported while the feature is off."""
+        from badges.toggles import is_badges_enabled
+
+        if not is_badges_enabled() and "badges.eventbus.receivers" not in sys.modules:
+            return
+        from badges.eventbus import emit, receivers
+
         emit.register_handlers()
         receivers.connect_configured()
 
+    def _follow(self, *, setting: str, **kwargs: object) -> None:
+        if setting in ("BADGES_CONFIG", "BADGES_ENABLED"):
+            self._wire()
+
     def _watch_configuration(self) -> None:
         from badges import models
-        from badges.models.configuration import bump_on_delete, bump_on_link
+        from badges.models.configuration import bump_on_delete, bump_on_link, bump_on_raw_save
         from badges.models.templates import refuse_deletion_of_active
 
         templates = (models.BadgeTemplate, models.CredlyBadgeTemplate, models.AccredibleGroup)
         owners = (models.BadgeRequirement, models.BadgePenalty, models.DataRule, models.PenaltyDataRule)
         for model in (*templates, *owners):
             post_delete.connect(bump_on_delete, sender=model, dispatch_uid=f"badges.bump.{model.__name__}")
+            post_save.connect(bump_on_raw_save, sender=model, dispatch_uid=f"badges.bump.{model.__name__}")
         for model in templates:
             pre_delete.connect(refuse_deletion_of_active, sender=model, dispatch_uid=f"badges.protect.{model.__name__}")
         m2m_changed.connect(

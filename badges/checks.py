@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 import redis
 from django.apps import AppConfig, apps
@@ -38,14 +38,24 @@ def register_checks() -> None:
 
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """``BADGES_CONFIG`` and what the app needs of its project."""
-    if not is_badges_enabled():
+    switch = getattr(settings, "BADGES_ENABLED", False)
+    if not isinstance(switch, bool):
+        return [
+            Error(
+                f"BADGES_ENABLED is {switch!r}, and only True switches the feature on.",
+                hint="Set it to True or False; a value from the environment is a text until it is converted.",
+                id="badges.E012",
+            )
+        ]
+    if not switch:
         return []
     messages = list(_project())
     try:
         config = get_config()
     except ConfigurationError as error:
         return [*messages, Error(str(error), hint='See "Configuration" in the documentation.', id="badges.E001")]
-    return [*messages, *_events(config), *_providers(config)]
+    databases = _shared_databases(settings.DATABASES)
+    return [*messages, *databases, *_events(config), *_providers(config), *_deliveries(config)]
 
 
 def check_event_bus(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
@@ -123,6 +133,29 @@ def _project() -> Iterator[CheckMessage]:
         yield Error(str(error), hint="Any long random strings do; the first one encrypts.", id="badges.E011")
 
 
+def _deliveries(config: BadgesConfig) -> Iterator[CheckMessage]:
+    longest_call = config.http.connect_timeout + config.http.read_timeout
+    if config.deliveries.lease < 2 * longest_call:
+        yield Caution(
+            f'BADGES_CONFIG["deliveries"]["lease"] is {config.deliveries.lease:g} seconds, and two calls to a provider '
+            f"may take {2 * longest_call:g}: a second worker could begin while the first one still works.",
+            hint='Raise the lease, or lower the timeouts in BADGES_CONFIG["http"].',
+            id="badges.W009",
+        )
+
+
+def _shared_databases(databases: Mapping[str, Mapping[str, Any]]) -> Iterator[CheckMessage]:
+    for alias, database in databases.items():
+        mode = str(database.get("OPTIONS", {}).get("transaction_mode", "")).upper()
+        if database.get("ENGINE") == "django.db.backends.sqlite3" and mode not in ("IMMEDIATE", "EXCLUSIVE"):
+            yield Caution(
+                f'The SQLite database "{alias}" opens transactions without a lock, and when several processes write, '
+                'some fail with "database is locked".',
+                hint='Set OPTIONS to {"transaction_mode": "IMMEDIATE", "timeout": 20}, or use another database.',
+                id="badges.W010",
+            )
+
+
 def _events(config: BadgesConfig) -> Iterator[CheckMessage]:
     if not config.events:
         yield Error(
@@ -175,11 +208,11 @@ def _providers(config: BadgesConfig) -> Iterator[CheckMessage]:
 
 def _address(slug: str, key: str, url: str, *, is_declared: bool) -> Iterator[CheckMessage]:
     where = f'BADGES_CONFIG["{slug}"]["{key}"]'
-    parts = urlsplit(url)
+    parts = _split(url)
     if not url:
         if is_declared:
             yield Error(f"{where} is empty.", hint="Leave the key out for the default.", id="badges.E004")
-    elif parts.scheme not in ("http", "https") or not parts.hostname:
+    elif parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         yield Error(f"{where} is not a web address.", hint="It must start with https://.", id="badges.E004")
     elif parts.scheme != "https" and not _is_loopback(parts.hostname):
         yield Error(
@@ -187,6 +220,17 @@ def _address(slug: str, key: str, url: str, *, is_declared: bool) -> Iterator[Ch
             hint="Use https://. Plain http:// is accepted for this machine only.",
             id="badges.E005",
         )
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of an address; None where it cannot be read."""
+    try:
+        parts = urlsplit(url)
+        # Read lazily, and it may be what is wrong.
+        _ = parts.hostname
+    except ValueError:
+        return None
+    return parts
 
 
 def _is_loopback(host: str) -> bool:
@@ -222,7 +266,9 @@ def _event_bus() -> Iterator[CheckMessage]:
                 hint='For example "redis://localhost:6379/0".',
                 id="badges.W005",
             )
-        elif int(redis.__version__.split(".")[0]) >= 8 and "socket_timeout" not in parse_qs(urlsplit(url).query):
+        elif (parts := _split(url)) is None:
+            yield Error("EVENT_BUS_REDIS_CONNECTION_URL cannot be read.", hint="Correct it.", id="badges.E013")
+        elif int(redis.__version__.split(".")[0]) >= 8 and "socket_timeout" not in parse_qs(parts.query):
             yield Caution(
                 f"redis-py {redis.__version__} gives up on a silent connection after 5 seconds, and the consumer waits "
                 "up to 60 seconds for an event: it would log an error every 5 seconds, and may stop.",

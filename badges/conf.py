@@ -142,6 +142,8 @@ def parse(raw: object) -> BadgesConfig:
     """
     if not isinstance(raw, Mapping):
         raise ConfigurationError("BADGES_CONFIG must be a dict.")
+    if strange := [key for key in raw if not isinstance(key, str)]:
+        raise ConfigurationError(f"The keys of BADGES_CONFIG must be strings; {strange[0]!r} is none.")
     rules = _section(raw, "rules")
     providers = _section(raw, "providers")
     for slug, path in providers.items():

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import traceback
+from pathlib import Path
 from typing import ClassVar
+
+_PACKAGE = Path(__file__).parent
 
 
 class BadgesError(Exception):
@@ -91,5 +94,10 @@ def describe(error: BaseException) -> str:
     if isinstance(error, BadgesError):
         return str(error)
     frames = traceback.extract_tb(error.__traceback__)
-    place = f" at {frames[-1].filename.rpartition('/site-packages/')[2]}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}."
+    # Where our own code stood says more than the depths of a library.
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)] or frames
+    if not ours:
+        return f"{type(error).__name__}."
+    file = Path(ours[-1].filename)
+    shown = file.relative_to(_PACKAGE.parent) if file.is_relative_to(_PACKAGE) else file.name
+    return f"{type(error).__name__} at {shown}:{ours[-1].lineno}."

@@ -16,4 +16,4 @@ def is_badges_enabled() -> bool:
     # .. toggle_description: Turns the whole badges feature on.
     # .. toggle_use_cases: opt_in
     # .. toggle_creation_date: 2026-11-21
-    return bool(getattr(settings, "BADGES_ENABLED", False))
+    return getattr(settings, "BADGES_ENABLED", False) is True

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db import models as orm
-from django.db import transaction
 from django.http import HttpRequest
 from django.template.defaultfilters import truncatechars
 from django.utils.translation import gettext, ngettext
@@ -16,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from badges.admin.base import BadgeOriginFilter, ReadOnlyScreen, change_link, may_change, user_lookups
 from badges.admin.generic import TabularInline
 from badges.issuing.deliveries import retry_now
-from badges.issuing.tasks import enqueue
+from badges.issuing.tasks import enqueue_on_commit
 from badges.models import Delivery, DeliveryAttempt
 
 
@@ -83,7 +81,7 @@ class DeliveryAdmin(ReadOnlyScreen[Delivery]):
         for delivery in queryset.order_by("pk"):
             if retry_now(delivery):
                 self.log_change(request, delivery, gettext("Retried by hand."))
-                transaction.on_commit(partial(enqueue, delivery.badge_id), robust=True)
+                enqueue_on_commit(delivery.badge_id)
                 retried += 1
         text = ngettext("%d delivery is attempted now.", "%d deliveries are attempted now.", retried)
         self.message_user(request, text % retried, messages.SUCCESS if retried else messages.INFO)

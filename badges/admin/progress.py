@@ -112,7 +112,9 @@ class BadgeProgressAdmin(ReadOnlyScreen[BadgeProgress]):
     @admin.display(description=_("groups"))
     def groups(self, obj: BadgeProgress) -> str:
         """Every group, and whether it is fulfilled; a requirement without a group by its own name."""
-        names = {f"#{requirement.pk}": str(requirement) for requirement in obj.template.requirements.all()}
+        names: dict[str | int, str] = {
+            requirement.pk: str(requirement) for requirement in obj.template.requirements.all()
+        }
         states = {True: gettext("fulfilled"), False: gettext("open")}
         return format_html_join(
             "", "<div>{}: {}</div>", ((names.get(key, key), states[done]) for key, done in obj.group_states().items())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from django.core.signals import setting_changed
 from openedx_events.data import EventsMetadata
 from openedx_events.tooling import OpenEdxPublicSignal
 
@@ -54,11 +53,3 @@ def connect_configured() -> None:
             continue
         signal.connect(receive, dispatch_uid=DISPATCH_UID, weak=False)
         _connected.append(signal)
-
-
-def _reconnect(*, setting: str, **kwargs: object) -> None:
-    if setting in ("BADGES_CONFIG", "BADGES_ENABLED"):
-        connect_configured()
-
-
-setting_changed.connect(_reconnect, dispatch_uid="badges.eventbus.reconnect")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from attrs import frozen
 
 from badges.data import IssuedBadge
-from badges.exceptions import ConfigurationError
+from badges.exceptions import BadgesError, ConfigurationError
 from badges.models import Delivery
 
 
@@ -23,6 +23,14 @@ class Done:
     """What happened, for the history."""
     issued: IssuedBadge | None = None
     """What the provider holds now, to be written on the badge."""
+
+
+class Obsolete(BadgesError):
+    """What was to be done is not wanted any more; the text says why. The delivery ends as cancelled."""
+
+
+class LeaseLost(BadgesError):
+    """The lease ran out before the provider was asked, so that another worker may have the delivery."""
 
 
 Handler = Callable[[Delivery], Done]

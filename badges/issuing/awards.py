@@ -3,37 +3,35 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import partial
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import transaction
 from django.utils import timezone
 
-from badges.issuing.tasks import enqueue
+from badges.issuing.tasks import enqueue_on_commit
 from badges.models import Badge, BadgeTemplate, Delivery
 
 logger = logging.getLogger(__name__)
 
 
-def award(user: AbstractBaseUser, template_ids: Sequence[int], earned_at: datetime) -> list[Badge]:
+def award(user: AbstractBaseUser, earned: Mapping[int, datetime]) -> list[Badge]:
     """Award badges that the learner does not hold and never held. Call it in the transaction of the progress.
 
     Arguments:
         user: the learner.
-        template_ids: of templates for which the learner has no badge, awarded or revoked.
-        earned_at: when the last requirement was fulfilled; aware.
+        earned: id of a template for which the learner has no badge, awarded or revoked -> when its last group was
+            fulfilled; aware.
 
     Returns:
         The new badges. Their deliveries start when the transaction commits.
     """
-    if not template_ids:
+    if not earned:
         return []
     badges, deliveries = [], []
-    for template in BadgeTemplate.objects.filter(pk__in=template_ids).order_by("pk"):
+    for template in BadgeTemplate.objects.filter(pk__in=earned).order_by("pk"):
         # An event from a host whose clock is ahead must not give a badge of the future: providers refuse those.
-        awarded_at = min(earned_at, timezone.now())
+        awarded_at = min(earned[template.pk], timezone.now())
         badge = Badge.objects.create(user_id=user.pk, template=template, awarded_at=awarded_at)
         badges.append(badge)
         deliveries.append(Delivery(badge=badge, action=Delivery.Action.ANNOUNCE_AWARDED))
@@ -46,7 +44,8 @@ def award(user: AbstractBaseUser, template_ids: Sequence[int], earned_at: dateti
             extra={"action": "badge_awarded", "badge": str(badge.uuid), "template": template.pk},
         )
     Delivery.objects.bulk_create(deliveries)
-    _deliver_on_commit(badges)
+    for badge in badges:
+        enqueue_on_commit(badge.pk)
     return badges
 
 
@@ -71,7 +70,8 @@ def revoke(badges: Iterable[Badge], lost_at: datetime) -> list[Badge]:
         revoked.append(badge)
         logger.info("Badge %s was revoked.", badge.uuid, extra={"action": "badge_revoked", "badge": str(badge.uuid)})
     Delivery.objects.bulk_create(deliveries)
-    _deliver_on_commit(revoked)
+    for badge in revoked:
+        enqueue_on_commit(badge.pk)
     return revoked
 
 
@@ -81,11 +81,6 @@ def _provider_may_hold(badge: Badge) -> bool:
     cancelled = {"status": Delivery.Status.CANCELLED, "finished_at": timezone.now(), "modified": timezone.now()}
     if issue.filter(status=Delivery.Status.PENDING, attempts=0).update(**cancelled):
         return False
-    issue.filter(status=Delivery.Status.PENDING).update(**cancelled)
+    # A dead one too: it could otherwise be retried, and nothing would take the badge away again.
+    issue.filter(status__in=(Delivery.Status.PENDING, Delivery.Status.DEAD)).update(**cancelled)
     return issue.exists()
-
-
-def _deliver_on_commit(badges: Iterable[Badge]) -> None:
-    for badge in badges:
-        # Robust: the award is committed by then, and a task engine that is away must not look like a failed event.
-        transaction.on_commit(partial(enqueue, badge.pk), robust=True)

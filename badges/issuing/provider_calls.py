@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
 
+from django.utils import timezone
+
+from badges.conf import get_config
 from badges.data import Award, IssuedBadge
 from badges.exceptions import ConfigurationError, DuplicateBadge, ProviderRejected, UnexpectedAnswer
 from badges.issuing import actions
-from badges.issuing.actions import Done
+from badges.issuing.actions import Done, LeaseLost, Obsolete
 from badges.models import Badge, Delivery
+from badges.models.users import full_name_of, username_of
 from badges.providers.base import Provider
 from badges.providers.registry import connect
 
@@ -21,14 +25,14 @@ def award_of(badge: Badge) -> Award:
     Raises:
         ProviderRejected: its template has no counterpart at the provider.
     """
-    user: Any = badge.user
+    user = badge.user
     if not badge.template.external_id:
         raise ProviderRejected(f'The template "{badge.template.name}" has no identifier at its provider. Sync it.')
     return Award(
         uuid=badge.uuid,
         template_external_id=badge.template.external_id,
         email=user.email,
-        name=(user.get_full_name() if hasattr(user, "get_full_name") else "") or user.get_username(),
+        name=full_name_of(user) or username_of(user),
         issued_at=badge.awarded_at,
         description=badge.template.description,
     )
@@ -40,6 +44,8 @@ def issue(delivery: Delivery) -> Done:
     Raises:
         ProviderError: see :mod:`badges.exceptions`.
     """
+    if not delivery.badge.is_awarded:
+        raise Obsolete("The badge was revoked before it was issued, so it is not issued any more.")
     provider, award = _provider_of(delivery.badge), award_of(delivery.badge)
     if not award.email:
         raise ProviderRejected(
@@ -47,8 +53,10 @@ def issue(delivery: Delivery) -> Done:
             "one. Enter it in the user record, then retry."
         )
     # Only a first attempt can be sure that no answer was lost before it.
-    if delivery.attempts > 1 and (held := _valid(provider.find_issued(award))):
-        return Done(detail="Found at the provider, where an earlier attempt had issued it.", issued=held)
+    if delivery.attempts > 1:
+        if held := _valid(provider.find_issued(award)):
+            return Done(detail="Found at the provider, where an earlier attempt had issued it.", issued=held)
+        extend_lease(delivery)
     try:
         return Done(detail="Issued.", issued=provider.issue(award))
     except DuplicateBadge:
@@ -82,6 +90,20 @@ def revoke(delivery: Delivery) -> Done:
             return Done(detail="It is not valid at the provider any more.", issued=held)
         external_id = held.external_id
     return Done(detail="Revoked.", issued=provider.revoke(external_id, award=award, reason=REVOCATION_REASON))
+
+
+def extend_lease(delivery: Delivery) -> None:
+    """Begin the lease anew, because a look-up may have used most of it up.
+
+    Raises:
+        LeaseLost: it has run out, and another worker has the delivery.
+    """
+    leased_until = timezone.now() + timedelta(seconds=get_config().deliveries.lease)
+    still_ours = Delivery.objects.filter(
+        pk=delivery.pk, status=Delivery.Status.IN_PROGRESS, lease_token=delivery.lease_token
+    )
+    if not still_ours.update(leased_until=leased_until):
+        raise LeaseLost("The look-up at the provider took longer than the lease.")
 
 
 def register_handlers() -> None:

@@ -50,10 +50,12 @@ class RetryPolicy:
 
     def _delay(self, error: Exception, attempt: int) -> float:
         if isinstance(error, ProviderRateLimited):
-            return AFTER_RATE_LIMIT if error.retry_after is None else error.retry_after
+            asked = AFTER_RATE_LIMIT if error.retry_after is None else error.retry_after
+            return min(asked, self.settings.longest_retry)
         if isinstance(error, ProviderAuthError):
             return AFTER_REFUSED_KEY
         # The exponent is bounded, so that many attempts cannot overflow a float.
         backoff = self.settings.first_retry * 2.0 ** min(attempt - 1, 40)
         asked = error.retry_after or 0.0 if isinstance(error, ProviderError) else 0.0
-        return max(min(backoff, self.settings.longest_retry), asked)
+        # Nothing waits for ever: what a provider asks for has the same ceiling.
+        return min(max(backoff, asked), self.settings.longest_retry)

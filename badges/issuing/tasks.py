@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import django
+from django.db import transaction
 
 from badges.issuing.deliveries import run_due
 
@@ -27,3 +28,16 @@ def deliver_badge(badge_id: int) -> int:
 def enqueue(badge_id: int) -> None:
     """Have the deliveries of a badge carried out soon."""
     deliver_badge.enqueue(badge_id)
+
+
+def enqueue_on_commit(badge_id: int) -> None:
+    """The same, once the present transaction is committed.
+
+    A task engine that is away is logged and no more: what the transaction did stands, and the sweep finds the rest.
+    """
+
+    # A function, not a partial: Django names a callback that failed, and a partial has no name.
+    def nudge() -> None:
+        enqueue(badge_id)
+
+    transaction.on_commit(nudge, robust=True)

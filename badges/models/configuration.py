@@ -93,6 +93,12 @@ def bump_on_delete(sender: type[models.Model], using: str, **kwargs: object) -> 
     ConfigurationVersion.bump(using)
 
 
+def bump_on_raw_save(sender: type[models.Model], using: str, *, raw: bool, **kwargs: object) -> None:
+    """Receiver of ``post_save`` for what bypasses ``save()``: fixtures and deserialized objects."""
+    if raw:
+        ConfigurationVersion.bump(using)
+
+
 def bump_on_link(sender: type[models.Model], action: str, using: str, **kwargs: object) -> None:
     """Receiver of ``m2m_changed`` for the requirements that a penalty resets."""
     if action.startswith("post_"):

@@ -81,6 +81,7 @@ class DeliveryAttempt(models.Model):
         DONE = "done", _("done")
         RETRY = "retry", _("to be retried")
         DEAD = "dead", _("given up")
+        CANCELLED = "cancelled", _("not wanted any more")
 
     delivery = models.ForeignKey(Delivery, verbose_name=_("delivery"), on_delete=models.CASCADE, related_name="history")
     number = models.PositiveIntegerField(_("number"))

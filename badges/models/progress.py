@@ -80,12 +80,12 @@ class BadgeProgress(TimeStamped):
     def __str__(self) -> str:
         return f"{self.user} - {self.template}"
 
-    def group_states(self) -> dict[str, bool]:
-        """Group -> whether one of its requirements is fulfilled. A requirement without a group is its own group."""
+    def group_states(self) -> dict[str | int, bool]:
+        """Group -> whether one of its requirements is fulfilled. A requirement without a group goes by its id."""
         fulfilled = {row.requirement_id for row in self.fulfillments.all() if row.is_fulfilled}
-        states: dict[str, bool] = {}
+        states: dict[str | int, bool] = {}
         for requirement in self.template.requirements.all():
-            key = requirement.group or f"#{requirement.pk}"
+            key = requirement.group or requirement.pk
             states[key] = states.get(key, False) or requirement.pk in fulfilled
         return states
 

@@ -7,7 +7,7 @@ import threading
 import uuid
 from collections import defaultdict
 
-from django.db import DEFAULT_DB_ALIAS
+from django.db import transaction
 
 from badges.models import BadgePenalty, BadgeRequirement, ConfigurationVersion, DataRule, PenaltyDataRule
 from badges.rules.ruleset import PenaltySpec, RequirementSpec, Rule, Ruleset, compile_ruleset
@@ -21,7 +21,6 @@ _compiled: tuple[uuid.UUID | None, Ruleset] | None = None
 def current_ruleset() -> Ruleset:
     """The rules of all active templates. One query while the configuration stands; compiles when it changed."""
     global _compiled
-    # Read before the configuration: what is then loaded is at least as new as its token says.
     version = ConfigurationVersion.current()
     known = _compiled
     if known is not None and known[0] == version:
@@ -29,43 +28,56 @@ def current_ruleset() -> Ruleset:
     with _lock:
         known = _compiled
         if known is None or known[0] != version:
-            known = (version, load_ruleset())
-            _compiled = known
+            known = _compiled = _load()
     return known[1]
 
 
-def load_ruleset(using: str = DEFAULT_DB_ALIAS) -> Ruleset:
-    """Compile the active configuration. What cannot be compiled is logged by name, and the rest works."""
+def _load() -> tuple[uuid.UUID | None, Ruleset]:
+    """The ruleset with the token of the configuration that it was compiled from."""
+    with transaction.atomic():
+        # Whoever changes the configuration changes this row before committing. While it is locked nobody commits, so
+        # the queries below see one configuration: a requirement is never loaded without its rules.
+        ConfigurationVersion.objects.select_for_update().first()
+        # Read again without a lock: within somebody else's transaction it may be as old as the configuration is there.
+        version = ConfigurationVersion.current()
+        requirements, penalties = _read()
+    ruleset = compile_ruleset(requirements, penalties)
+    for problem in ruleset.problems:
+        logger.warning(
+            "Badge %s %s takes no part in processing: %s Correct it in the admin.",
+            problem.owner,
+            problem.owner_id,
+            problem.reason,
+            extra={"action": "rule_skipped", "owner": problem.owner, "owner_id": problem.owner_id},
+        )
+    return version, ruleset
+
+
+def _read() -> tuple[list[RequirementSpec], list[PenaltySpec]]:
     requirement_rules: dict[int, list[Rule]] = defaultdict(list)
-    for owner_id, *rule in (
-        DataRule.objects.using(using)
-        .filter(requirement__template__is_active=True)
-        .values_list("requirement_id", "data_path", "operator", "value")
+    for owner_id, *rule in DataRule.objects.filter(requirement__template__is_active=True).values_list(
+        "requirement_id", "data_path", "operator", "value"
     ):
         requirement_rules[owner_id].append(Rule(*rule))
     penalty_rules: dict[int, list[Rule]] = defaultdict(list)
-    for owner_id, *rule in (
-        PenaltyDataRule.objects.using(using)
-        .filter(penalty__template__is_active=True)
-        .values_list("penalty_id", "data_path", "operator", "value")
+    for owner_id, *rule in PenaltyDataRule.objects.filter(penalty__template__is_active=True).values_list(
+        "penalty_id", "data_path", "operator", "value"
     ):
         penalty_rules[owner_id].append(Rule(*rule))
     resets: dict[int, set[int]] = defaultdict(set)
-    for penalty_id, requirement_id in (
-        BadgePenalty.requirements.through._default_manager.using(using)
-        .filter(badgepenalty__template__is_active=True)
-        .values_list("badgepenalty_id", "badgerequirement_id")
-    ):
+    for penalty_id, requirement_id in BadgePenalty.requirements.through._default_manager.filter(
+        badgepenalty__template__is_active=True
+    ).values_list("badgepenalty_id", "badgerequirement_id"):
         resets[penalty_id].add(requirement_id)
 
-    ruleset = compile_ruleset(
+    return (
         [
             RequirementSpec(
                 id=pk, template_id=template_id, event_type=event_type, group=group, rules=tuple(requirement_rules[pk])
             )
-            for pk, template_id, event_type, group in BadgeRequirement.objects.using(using)
-            .filter(template__is_active=True)
-            .values_list("pk", "template_id", "event_type", "group")
+            for pk, template_id, event_type, group in BadgeRequirement.objects.filter(
+                template__is_active=True
+            ).values_list("pk", "template_id", "event_type", "group")
         ],
         [
             PenaltySpec(
@@ -75,23 +87,8 @@ def load_ruleset(using: str = DEFAULT_DB_ALIAS) -> Ruleset:
                 requirement_ids=frozenset(resets[pk]),
                 rules=tuple(penalty_rules[pk]),
             )
-            for pk, template_id, event_type in BadgePenalty.objects.using(using)
-            .filter(template__is_active=True)
-            .values_list("pk", "template_id", "event_type")
+            for pk, template_id, event_type in BadgePenalty.objects.filter(template__is_active=True).values_list(
+                "pk", "template_id", "event_type"
+            )
         ],
     )
-    for problem in ruleset.problems:
-        logger.warning(
-            "Badge %s %s takes no part in processing: %s Correct it in the admin.",
-            problem.owner,
-            problem.owner_id,
-            problem.reason,
-            extra={"action": "rule_skipped", "owner": problem.owner, "owner_id": problem.owner_id},
-        )
-    return ruleset
-
-
-def forget_ruleset() -> None:
-    """Drop what is compiled; the next event loads it again."""
-    global _compiled
-    _compiled = None

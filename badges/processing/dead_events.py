@@ -5,35 +5,56 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 from openedx_events.data import EventsMetadata
 
+from badges.conf import get_config
 from badges.data import IncomingEvent
-from badges.exceptions import BadgesError, UnreadablePayload, describe
+from badges.exceptions import BadgesError, ConfigurationError, UnreadablePayload, describe
 from badges.models import DeadEvent
 from badges.processing.pipeline import Outcome, process_event
-from badges.rules.payload import from_json, to_json
+from badges.processing.retries import retried
+from badges.rules.payload import from_json, storable, to_json
 from badges.rules.schema import event_schema
 
 logger = logging.getLogger(__name__)
 
 
+class EventLost(BadgesError):
+    """An event could be neither processed nor stored."""
+
+
 def park(event: IncomingEvent, error: BaseException) -> DeadEvent:
-    """Store an event that could not be processed, so that staff can see and replay it."""
+    """Store an event that could not be processed, so that staff can see and replay it.
+
+    Raises:
+        EventLost: it could not even be stored.
+    """
     reason = describe(error)
-    dead, _ = DeadEvent.objects.update_or_create(
-        event_id=event.event_id,
-        defaults={
-            "event_type": event.event_type,
-            "event_time": event.time,
-            "payload": _storable({name: to_json(value) for name, value in event.arguments.items()}),
-            "metadata": _storable(to_json(event.metadata)),
-            "error": reason,
-            "status": DeadEvent.Status.WAITING,
-        },
-    )
+    values = {
+        "event_type": event.event_type,
+        "event_time": event.time,
+        "payload": storable({name: to_json(value) for name, value in event.arguments.items()}),
+        "metadata": storable(to_json(event.metadata)),
+        "error": reason,
+        "status": DeadEvent.Status.WAITING,
+    }
+    try:
+        dead, _ = retried(lambda: DeadEvent.objects.update_or_create(event_id=event.event_id, defaults=values))
+    except Exception as failure:  # noqa: BLE001 - a database's own text quotes the payload
+        lost = EventLost(
+            f"Event {event.event_id} of type {event.event_type} could be neither processed ({reason}) nor stored "
+            f"({describe(failure)}). If the bus still has it, have it delivered again."
+        )
+    else:
+        _log_parked(event, dead, reason)
+        return dead
+    # Outside of the handler: the database's error must not travel along as the context of ours.
+    raise lost
+
+
+def _log_parked(event: IncomingEvent, dead: DeadEvent, reason: str) -> None:
     logger.error(
         "Event %s of type %s could not be processed and was parked as dead event %s: %s "
         "Replay it in the admin when the cause is mended.",
@@ -43,7 +64,6 @@ def park(event: IncomingEvent, error: BaseException) -> DeadEvent:
         reason,
         extra={"action": "event_parked", "event_id": str(event.event_id)},
     )
-    return dead
 
 
 def replay(dead_event: DeadEvent) -> Outcome:
@@ -53,6 +73,11 @@ def replay(dead_event: DeadEvent) -> Outcome:
         BadgesError: it failed again; the event stays where it is, with the new error.
     """
     try:
+        if dead_event.event_type not in get_config().events:
+            raise ConfigurationError(
+                f'BADGES_CONFIG["events"] does not have the type {dead_event.event_type}: a replay would do nothing. '
+                "Add the type, then replay the event."
+            )
         arguments = from_json(event_schema(dead_event.event_type), dead_event.payload)
         with transaction.atomic():
             outcome = process_event(
@@ -86,12 +111,3 @@ def incoming(metadata: EventsMetadata, arguments: Mapping[str, object]) -> Incom
         arguments=arguments,
         metadata=metadata.to_json_data(),
     )
-
-
-def _storable(value: Any) -> Any:
-    """No NUL characters: PostgreSQL's JSON cannot hold them."""
-    if isinstance(value, str):
-        return value.replace("\x00", "\ufffd")
-    if isinstance(value, Mapping):
-        return {_storable(key): _storable(item) for key, item in value.items()}
-    return [_storable(item) for item in value] if isinstance(value, list) else value

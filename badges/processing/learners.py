@@ -12,31 +12,39 @@ from django.db import models
 
 from badges.data import IncomingEvent, Learner
 from badges.exceptions import UnreadablePayload
+from badges.models.users import USERNAME
+from badges.rules.payload import storable_text
 from badges.rules.schema import event_schema
 
 
 def identify(event: IncomingEvent) -> Learner | None:
-    """The learner of an event: its payload's own user, never the staff beside it. None where there is none.
-
-    Raises:
-        UnreadablePayload: there is a learner, but not one that a user record could hold.
-    """
+    """The learner of an event: its payload's own user, never the staff beside it. None where there is none."""
     found = event_schema(event.event_type).learner(event.arguments)
     username = getattr(found.pii, "username", None) if found is not None else None
     if found is None or not username:
         return None
-    if not isinstance(username, str) or "\x00" in username:
-        raise UnreadablePayload("The learner's username is not a text that a user record can hold.")
-    limit = _field("username").max_length
-    if limit is not None and len(username) > limit:
-        raise UnreadablePayload(f"The learner's username has {len(username)} characters; a user record holds {limit}.")
     return Learner(
-        username=username,
+        username=str(username),
         email=_text(found.pii.email),
         name=_text(found.pii.name),
         is_active=bool(found.is_active),
         lms_user_id=found.id if isinstance(found.id, int) else None,
     )
+
+
+def require_storable(learner: Learner) -> None:
+    """Refuse a learner that no user record can hold.
+
+    Raises:
+        UnreadablePayload: the username is too long, or holds what a database cannot.
+    """
+    if storable_text(learner.username) != learner.username:
+        raise UnreadablePayload("The learner's username is not a text that a user record can hold.")
+    limit = _field(USERNAME).max_length
+    if limit is not None and len(learner.username) > limit:
+        raise UnreadablePayload(
+            f"The learner's username has {len(learner.username)} characters; a user record holds {limit}."
+        )
 
 
 def resolve(learner: Learner) -> AbstractBaseUser:
@@ -46,12 +54,6 @@ def resolve(learner: Learner) -> AbstractBaseUser:
     if user is None:
         user, _ = users.get_or_create(username=learner.username, defaults=_new_user(learner))
     return user
-
-
-def lms_user_id(user: AbstractBaseUser) -> int:
-    """The learner's id in the LMS where it is known, else our own."""
-    found: int = getattr(user, "lms_user_id", None) or user.pk
-    return found
 
 
 def _new_user(learner: Learner) -> dict[str, Any]:
@@ -87,4 +89,4 @@ def _field_or_none(name: str) -> models.Field[Any, Any] | None:
 
 
 def _text(value: object) -> str:
-    return value.replace("\x00", "") if isinstance(value, str) else ""
+    return storable_text(value) if isinstance(value, str) else ""

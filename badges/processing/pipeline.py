@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from attrs import frozen
 from django.contrib.auth.models import AbstractBaseUser
@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from badges.conf import get_config
 from badges.data import IncomingEvent, Learner
+from badges.exceptions import UnreadablePayload
 from badges.issuing import awards
 from badges.models import Badge, BadgeProgress, Fulfillment
 from badges.processing import learners
@@ -27,6 +28,9 @@ from badges.processing.retries import retried
 from badges.rules.ruleset import Match, Ruleset
 
 logger = logging.getLogger(__name__)
+
+FUTURE_TOLERANCE = timedelta(minutes=10)
+"""How far a sender's clock may be ahead of ours."""
 
 
 @frozen
@@ -52,6 +56,8 @@ class _Step:
     template_id: int
     fulfils: tuple[int, ...]
     resets: tuple[int, ...]
+    penalties: tuple[int, ...] = ()
+    """The penalties that reset them."""
 
 
 def process_event(event: IncomingEvent) -> Outcome:
@@ -61,7 +67,7 @@ def process_event(event: IncomingEvent) -> Outcome:
         event: an event of a type that openedx-events knows.
 
     Raises:
-        UnreadablePayload: its learner cannot be read.
+        UnreadablePayload: its learner cannot be a user record, or it is dated in the future.
         django.db.Error: the database failed; nothing was changed.
     """
     if event.event_type not in get_config().events:
@@ -83,6 +89,9 @@ def _process(event: IncomingEvent, learner: Learner) -> Outcome:
     match = ruleset.match(event.event_type, event.arguments)
     if not match:
         return NO_EFFECT
+    # Not before: what an event that matters to nobody holds is of no concern, and is not kept.
+    learners.require_storable(learner)
+    _require_past(event)
     steps = _steps(ruleset, match)
     # Most events repeat what is known: a look without locks tells, and then nothing is written.
     if not any(_concerns(ruleset, event, step, *found) for step, found in _look(learner, steps)):
@@ -91,19 +100,37 @@ def _process(event: IncomingEvent, learner: Learner) -> Outcome:
         return _apply(ruleset, event, learners.resolve(learner), steps)
 
 
+def _require_past(event: IncomingEvent) -> None:
+    """The newest event decides, so one from the future would decide until its day comes."""
+    ahead = event.time - timezone.now()
+    if ahead > FUTURE_TOLERANCE:
+        raise UnreadablePayload(
+            f"The event is dated {event.time.isoformat(timespec='seconds')}, {ahead.days} days and "
+            f"{ahead.seconds} seconds ahead of this machine. Set the clocks right; an event that is right may be "
+            "replayed when its time has come."
+        )
+
+
 def _steps(ruleset: Ruleset, match: Match) -> list[_Step]:
     fulfils: dict[int, list[int]] = defaultdict(list)
     for requirement_id in match.requirement_ids:
         fulfils[ruleset.requirements[requirement_id].template_id].append(requirement_id)
     resets: dict[int, set[int]] = defaultdict(set)
+    penalties: dict[int, list[int]] = defaultdict(list)
     for penalty_id in match.penalty_ids:
         penalty = ruleset.penalties[penalty_id]
+        penalties[penalty.template_id].append(penalty_id)
         for requirement_id in penalty.requirement_ids:
             requirement = ruleset.requirements.get(requirement_id)
             if requirement is not None and requirement.template_id == penalty.template_id:
                 resets[penalty.template_id].add(requirement_id)
     return [
-        _Step(template_id, tuple(fulfils[template_id]), tuple(sorted(resets[template_id])))
+        _Step(
+            template_id,
+            tuple(fulfils[template_id]),
+            tuple(sorted(resets[template_id])),
+            tuple(penalties[template_id]),
+        )
         for template_id in sorted({*fulfils, *resets})
     ]
 
@@ -162,14 +189,21 @@ def _apply(ruleset: Ruleset, event: IncomingEvent, user: AbstractBaseUser, steps
         for requirement_id, change in decision.changes.items():
             existing = known.get(requirement_id)
             row = existing or Fulfillment(progress_id=progress[step.template_id], requirement_id=requirement_id)
-            _write(row, ruleset, event, change)
+            _write(row, ruleset, event, step, change)
             (changed if existing else new).append(row)
     Fulfillment.objects.bulk_create(new)
     if changed:
         Fulfillment.objects.bulk_update(
             changed, ["is_fulfilled", "event_type", "event_id", "event_time", "evidence", "modified"]
         )
-    awarded, revoked = _award_and_revoke(ruleset, event.time, user, steps, decisions)
+    for row in new:
+        rows[row.progress_id][row.requirement_id] = row
+    earned = {
+        step.template_id: _earned_at(ruleset, step.template_id, rows[progress[step.template_id]])
+        for step in steps
+        if step.template_id in decisions and _earns(ruleset, step, decisions[step.template_id])
+    }
+    awarded, revoked = _award_and_revoke(ruleset, event.time, user, earned, decisions)
     return Outcome(
         fulfilled=tuple(key for decision in decisions.values() for key in decision.having(Change.FULFIL)),
         reset=tuple(key for decision in decisions.values() for key in decision.having(Change.RESET)),
@@ -197,12 +231,18 @@ def _lock_progress(user: AbstractBaseUser, steps: list[_Step]) -> dict[int, int]
     }
 
 
-def _write(row: Fulfillment, ruleset: Ruleset, event: IncomingEvent, change: Change) -> None:
+def _write(row: Fulfillment, ruleset: Ruleset, event: IncomingEvent, step: _Step, change: Change) -> None:
     if change is not Change.REFRESH:
         row.is_fulfilled = change is Change.FULFIL
     row.event_type, row.event_id, row.event_time = event.event_type, event.event_id, event.time
-    if ruleset.requirements[row.requirement_id].event_type == event.event_type:
-        row.evidence = ruleset.evidence(row.requirement_id, event.arguments)
+    if row.is_fulfilled:
+        rules = ruleset.requirements[row.requirement_id].rules
+    else:
+        resetting = [ruleset.penalties[penalty_id] for penalty_id in step.penalties]
+        rules = tuple(
+            rule for penalty in resetting if row.requirement_id in penalty.requirement_ids for rule in penalty.rules
+        )
+    row.evidence = ruleset.evidence(event.event_type, rules, event.arguments)
     row.modified = timezone.now()
 
 
@@ -210,29 +250,30 @@ def _award_and_revoke(
     ruleset: Ruleset,
     time: datetime,
     user: AbstractBaseUser,
-    steps: list[_Step],
+    earned: Mapping[int, datetime],
     decisions: Mapping[int, Decision],
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    earned = [step.template_id for step in steps if _is_earned(ruleset, step, decisions)]
     lost = [
         template_id
         for template_id, decision in decisions.items()
-        if decision.having(Change.RESET) and not ruleset.is_complete(template_id, decision.fulfilled)
+        if ruleset.is_broken(template_id, decision.having(Change.RESET), decision.fulfilled)
     ]
     if not earned and not lost:
         return (), ()
     badges = {
         badge.template_id: badge
         for badge in Badge.objects.select_for_update()
-        .filter(user_id=user.pk, template_id__in=earned + lost)
+        .filter(user_id=user.pk, template_id__in=[*earned, *lost])
         .order_by("pk")
     }
-    awarded = awards.award(user, [template_id for template_id in earned if template_id not in badges], time)
+    awarded = awards.award(user, {key: earned_at for key, earned_at in earned.items() if key not in badges})
     revoked = awards.revoke(
         [badges[template_id] for template_id in lost if template_id in badges and badges[template_id].is_awarded], time
     )
     return tuple(badge.pk for badge in awarded), tuple(badge.pk for badge in revoked)
 
 
-def _is_earned(ruleset: Ruleset, step: _Step, decisions: Mapping[int, Decision]) -> bool:
-    return step.template_id in decisions and _earns(ruleset, step, decisions[step.template_id])
+def _earned_at(ruleset: Ruleset, template_id: int, rows: Mapping[int, Fulfillment]) -> datetime:
+    """When the last group was fulfilled; events come in any order, so it need not be the present one."""
+    times = {key: row.event_time for key, row in rows.items() if row.is_fulfilled}
+    return max(min(times[key] for key in group if key in times) for group in ruleset.groups[template_id])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import random
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -11,7 +14,9 @@ from django.db import DatabaseError, IntegrityError, OperationalError, connectio
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-TRIES = 5
+TRIES = 6
+PAUSE = 0.01
+"""Seconds; the pause before another try grows from this."""
 # MySQL: 1205 lock wait timeout, 1213 deadlock. PostgreSQL: 40001 serialization failure, 40P01 deadlock.
 _CONFLICT_CODES = frozenset({1205, 1213, "40001", "40P01"})
 
@@ -36,13 +41,15 @@ def retried(transact: Callable[[], T]) -> T:
     Raises:
         DatabaseError: what it raised the last time.
     """
-    for left in range(TRIES - 1, -1, -1):
+    for attempt in itertools.count(1):
         try:
             return transact()
         except DatabaseError as error:
-            if left == 0 or connection.in_atomic_block or not is_conflict(error):
+            if attempt == TRIES or connection.in_atomic_block or not is_conflict(error):
                 raise
-            logger.info(
-                "A transaction lost against another one and is done again.", extra={"action": "transaction_retried"}
-            )
+        logger.info(
+            "A transaction lost against another one and is done again.", extra={"action": "transaction_retried"}
+        )
+        # Two that lost against each other must not meet again.
+        time.sleep(random.uniform(0, PAUSE * 2**attempt))  # noqa: S311 - jitter, not a secret
     raise AssertionError("unreachable")

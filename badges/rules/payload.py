@@ -21,6 +21,9 @@ from opaque_keys import InvalidKeyError, OpaqueKey
 from badges.exceptions import UnreadablePayload
 from badges.rules.schema import EventSchema, resolved_fields, without_none
 
+_NOT_FINITE = ("nan", "inf", "-inf")
+"""How floats that JSON cannot hold are kept."""
+
 
 def to_json(value: Any) -> Any:
     """A data object, or any part of one, as JSON values. What JSON cannot hold becomes its text."""
@@ -37,6 +40,20 @@ def to_json(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [to_json(item) for item in value]
     return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def storable_text(text: str) -> str:
+    """The text without what databases cannot hold: NUL characters (PostgreSQL) and lone surrogates (all)."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def storable(value: Any) -> Any:
+    """JSON values without what databases cannot hold."""
+    if isinstance(value, str):
+        return storable_text(value)
+    if isinstance(value, Mapping):
+        return {storable(key): storable(item) for key, item in value.items()}
+    return [storable(item) for item in value] if isinstance(value, list) else value
 
 
 def from_json(schema: EventSchema, stored: Any) -> dict[str, object]:
@@ -107,7 +124,7 @@ def _scalar(declared: Any, value: Any, where: str) -> Any:
             return uuid.UUID(value)
     except (TypeError, ValueError, AttributeError, InvalidKeyError) as error:
         raise UnreadablePayload(f'"{where}" is not a {declared.__name__}.') from error
-    if declared is float and isinstance(value, int) and not isinstance(value, bool):
+    if declared is float and (value in _NOT_FINITE or (isinstance(value, int) and not isinstance(value, bool))):
         return float(value)
     if declared in (bool, int, float, str):
         _require(type(value) is declared, where, f"of type {declared.__name__}")

@@ -8,7 +8,7 @@ set of paths, however many templates there are. ``ne`` rules are checked on what
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from attrs import Factory, frozen
@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 
 from badges.exceptions import BadgesError
 from badges.rules.operators import Operator
-from badges.rules.payload import to_json
+from badges.rules.payload import storable, to_json
 from badges.rules.schema import EventSchema, event_schema
 
 
@@ -141,13 +141,21 @@ class Ruleset:
         groups = self.groups.get(template_id, ())
         return bool(groups) and all(not group.isdisjoint(fulfilled) for group in groups)
 
-    def evidence(self, requirement_id: int, arguments: Mapping[str, object]) -> dict[str, Any]:
-        """The event's values at the paths of a requirement's rules, and the course it is about, as JSON values."""
-        requirement = self.requirements[requirement_id]
-        schema = self._indexes[requirement.event_type].schema
-        paths = {rule.path for rule in requirement.rules}
+    def is_broken(self, template_id: int, reset: Collection[int], fulfilled: Collection[int]) -> bool:
+        """Whether a group that one of the reset requirements belongs to has no fulfilled requirement left.
+
+        Groups that were not fulfilled before (staff added one) do not count: no penalty took them away.
+        """
+        return any(
+            not group.isdisjoint(reset) and group.isdisjoint(fulfilled) for group in self.groups.get(template_id, ())
+        )
+
+    def evidence(self, event_type: str, rules: Iterable[Rule], arguments: Mapping[str, object]) -> dict[str, Any]:
+        """The event's values at the paths of these rules, and the course it is about, as JSON values."""
+        schema = self._indexes[event_type].schema
+        paths = {rule.path for rule in rules}
         paths.update(path for path, kind in schema.kinds.items() if kind.is_key)
-        values = {path: to_json(schema.raw_value(arguments, path)) for path in sorted(paths)}
+        values = {path: storable(to_json(schema.raw_value(arguments, path))) for path in sorted(paths)}
         return {path: value for path, value in values.items() if value is not None}
 
 

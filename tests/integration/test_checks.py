@@ -50,6 +50,9 @@ def test_with_the_feature_off_nothing_is_said(settings: Any) -> None:
         ({"credly": {"CREDLY_API_BASE_URL": "http://localhost/v1/"}}, []),
         ({"credly": {"CREDLY_API_BASE_URL": "http://[::1]/v1/"}}, []),
         ({"accredible": {"ACCREDIBLE_BASE_URL": "http://dashboard.accredible.com/"}}, ["badges.E005"]),
+        ({"credly": {"CREDLY_API_BASE_URL": "https://[bad/v1/"}}, ["badges.E004"]),
+        ({1: {}, "x": {}}, ["badges.E001"]),
+        ({"deliveries": {"lease": 40}}, ["badges.W009"]),
         ({"credly": {"USE_SANDBOX": "yes"}}, ["badges.E006"]),
         ({"providers": {"acme": "nowhere.Provider"}}, ["badges.E006"]),
         ({"providers": {"acme": "badges.conf.parse"}}, ["badges.E006"]),
@@ -69,12 +72,25 @@ def test_what_is_wrong_in_the_configuration(settings: Any, config: Any, expected
         ("EVENT_BUS_CONSUMER", None, ["badges.W003"]),
         ("EVENT_BUS_PRODUCER", None, ["badges.W004"]),
         ("EVENT_BUS_REDIS_CONNECTION_URL", None, ["badges.W005"]),
+        ("EVENT_BUS_REDIS_CONNECTION_URL", "redis://[oops", ["badges.E013"]),
+        ("BADGES_ENABLED", "false", ["badges.E012"]),
     ],
 )
 def test_what_is_wrong_in_the_project(settings: Any, name: str, value: Any, expected: list[str]) -> None:
     setattr(settings, name, value)
 
     assert ids() == expected
+
+
+@pytest.mark.parametrize(("options", "told"), [({}, ["badges.W010"]), ({"transaction_mode": "immediate"}, [])])
+def test_a_sqlite_database_that_several_processes_cannot_share_is_told(
+    options: dict[str, str], told: list[str]
+) -> None:
+    database = {"ENGINE": "django.db.backends.sqlite3", "OPTIONS": options}
+
+    found = checks._shared_databases({"default": database})
+
+    assert [message.id for message in found] == told
 
 
 def test_a_redis_client_that_gives_up_too_early_is_told(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:

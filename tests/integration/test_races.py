@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import connection
+from django.db import connection, transaction
 
 from badges.issuing.deliveries import run_due
-from badges.models import Badge, BadgeProgress, BadgeTemplate, Delivery, Fulfillment
-from badges.processing import pipeline
+from badges.models import Badge, BadgeProgress, BadgeTemplate, ConfigurationVersion, Delivery, Fulfillment
+from badges.processing import configuration, pipeline
+from badges.processing.retries import retried
 from tests.factories import COURSE, BadgeTemplateFactory, UserFactory
 from tests.integration.issuing.scripted import SETTINGS, ScriptedProvider, scripted_template
 from tests.integration.processing.helpers import OTHER_COURSE, fails, passes, send
@@ -97,6 +98,60 @@ def test_a_consumer_that_decides_while_another_one_writes_waits_for_it(
     assert meeting.broken, "the second consumer was not held back by a lock"
 
 
+def test_a_configuration_that_changes_while_it_is_read_is_read_before_or_after_never_in_between(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A requirement that is read without its rules, because these came later, would match every event."""
+    template = BadgeTemplateFactory(is_active=False)
+    passes(template, OTHER_COURSE)
+    ConfigurationVersion.bump()
+    activated = threading.Event()
+    read = configuration._read
+
+    def activate() -> None:
+        try:
+            BadgeTemplate.objects.update(is_active=True)
+            activated.set()
+        finally:
+            connection.close()
+
+    def interrupted() -> Any:
+        thread.start()
+        assert not activated.wait(timeout=0.5), "the configuration changed while it was read"
+        return read()
+
+    thread = threading.Thread(target=activate)
+    monkeypatch.setattr(configuration, "_read", interrupted)
+    assert not send(course=OTHER_COURSE)
+    thread.join(timeout=30)
+    monkeypatch.undo()
+
+    assert activated.is_set()
+    assert send(course=OTHER_COURSE, at=1).awarded
+
+
+def test_transactions_that_lock_each_other_out_are_done_again() -> None:
+    first, second = UserFactory(), UserFactory()
+    meeting = threading.Barrier(2)
+
+    def lock_in_order(*users: Any) -> int:
+        tries = 0
+
+        def transact() -> None:
+            nonlocal tries
+            tries += 1
+            with transaction.atomic():
+                for user in users:
+                    get_user_model().objects.select_for_update().get(pk=user.pk)
+                    with contextlib.suppress(threading.BrokenBarrierError):
+                        meeting.wait(timeout=1)
+
+        retried(transact)
+        return tries
+
+    assert sum(at_once(partial(lock_in_order, first, second), partial(lock_in_order, second, first))) == 3
+
+
 def test_the_same_event_in_four_consumers_has_the_effect_of_one() -> None:
     passes(BadgeTemplateFactory())
 
@@ -152,5 +207,5 @@ def _send_all(course: str, at: float) -> None:
 def _without_tasks(action: Callable[[], Any]) -> Any:
     """Run the action, but leave what it wants done after commit undone."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("badges.issuing.awards.enqueue", lambda badge_id: None)
+        patch.setattr("badges.issuing.tasks.enqueue", lambda badge_id: None)
         return action()

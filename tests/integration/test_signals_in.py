@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import traceback
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import DatabaseError
+from django.utils import timezone
 from openedx_events.learning.signals import (
     CCX_COURSE_PASSING_STATUS_UPDATED,
     COURSE_ENROLLMENT_CREATED,
     COURSE_PASSING_STATUS_UPDATED,
 )
 
-from badges.eventbus.receivers import DISPATCH_UID, connect_configured
+from badges.eventbus.receivers import DISPATCH_UID, connect_configured, receive
 from badges.exceptions import BadgesError, UnreadablePayload
 from badges.models import Badge, BadgeProgress, DeadEvent
-from badges.processing.dead_events import replay
+from badges.processing.dead_events import EventLost, replay
 from tests import factories
 from tests.factories import PASSING, BadgeTemplateFactory
-from tests.integration.processing.helpers import passes
+from tests.integration.processing.helpers import OTHER_COURSE, passes
 
 pytestmark = pytest.mark.django_db
 SIGNALS = (COURSE_PASSING_STATUS_UPDATED, CCX_COURSE_PASSING_STATUS_UPDATED, COURSE_ENROLLMENT_CREATED)
@@ -106,13 +110,23 @@ def test_an_event_that_cannot_be_read_is_parked_and_the_next_one_is_processed(
 
 def test_the_sender_of_a_signal_sees_no_error_of_ours(settings: Any) -> None:
     settings.DEBUG = True
+    passes(BadgeTemplateFactory())
 
     send("x" * 200)
 
     assert DeadEvent.objects.exists()
 
 
+def test_an_event_that_matters_to_nobody_is_not_kept_whatever_it_holds() -> None:
+    passes(BadgeTemplateFactory(), OTHER_COURSE)
+
+    send("x" * 200)
+
+    assert not DeadEvent.objects.exists()
+
+
 def test_an_event_that_is_parked_twice_is_one_dead_event() -> None:
+    passes(BadgeTemplateFactory())
     metadata = factories.metadata()
     for _ in range(2):
         send("x" * 200, event_id=metadata.id)
@@ -120,10 +134,48 @@ def test_an_event_that_is_parked_twice_is_one_dead_event() -> None:
     assert DeadEvent.objects.count() == 1
 
 
-def test_what_a_database_cannot_store_is_replaced_in_the_parked_payload() -> None:
-    send("nul\x00byte")
+@pytest.mark.parametrize(("username", "stored"), [("nul\x00byte", "nul\ufffdbyte"), ("lone\ud800half", "lone?half")])
+def test_what_a_database_cannot_store_is_replaced_in_the_parked_payload(username: str, stored: str) -> None:
+    passes(BadgeTemplateFactory())
 
-    assert DeadEvent.objects.get().payload["course_passing_status"]["user"]["pii"]["username"] == "nul\ufffdbyte"
+    send(username)
+
+    assert DeadEvent.objects.get().payload["course_passing_status"]["user"]["pii"]["username"] == stored
+
+
+def test_an_event_from_the_future_is_parked_instead_of_deciding_until_its_day_comes() -> None:
+    passes(BadgeTemplateFactory())
+
+    send("anna", at=datetime.now(UTC) + timedelta(days=2))
+
+    assert "ahead of this machine" in DeadEvent.objects.get().error
+    assert not BadgeProgress.objects.exists()
+
+
+def test_a_clock_that_is_a_little_ahead_is_no_matter() -> None:
+    passes(BadgeTemplateFactory())
+
+    send("anna", at=datetime.now(UTC) + timedelta(minutes=5))
+
+    assert Badge.objects.get().awarded_at <= timezone.now()
+
+
+def test_an_event_that_can_neither_be_processed_nor_stored_tells_nothing_of_its_learner(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(**kwargs: Any) -> None:
+        raise DatabaseError("Failing row contains (anna@example.com).")
+
+    passes(BadgeTemplateFactory())
+    monkeypatch.setattr(DeadEvent.objects, "update_or_create", refuse)
+    data = factories.passing_status("x" * 200)
+
+    with pytest.raises(EventLost) as lost:
+        receive(COURSE_PASSING_STATUS_UPDATED, metadata=factories.metadata(), course_passing_status=data)
+
+    told = "".join(traceback.format_exception(lost.value))
+    assert "could be neither processed" in told
+    assert "example.com" not in told
 
 
 def test_a_parked_event_is_replayed_when_its_cause_is_mended() -> None:
@@ -165,7 +217,19 @@ def test_a_replay_that_fails_keeps_the_event_with_its_new_error(payload: Any) ->
     assert dead.error != "The old error."
 
 
+def test_a_replay_of_a_type_that_is_not_configured_keeps_the_event_and_says_why(settings: Any) -> None:
+    passes(BadgeTemplateFactory())
+    send("x" * 200)
+    settings.BADGES_CONFIG = {"events": [COURSE_ENROLLMENT_CREATED.event_type]}
+    dead = DeadEvent.objects.get()
+
+    with pytest.raises(BadgesError, match="Add the type"):
+        replay(dead)
+    assert DeadEvent.objects.get().status == DeadEvent.Status.WAITING
+
+
 def test_a_replay_of_an_unreadable_learner_fails_again() -> None:
+    passes(BadgeTemplateFactory())
     send("x" * 200)
 
     with pytest.raises(UnreadablePayload, match="150"):

@@ -57,6 +57,7 @@ def test_the_configuration_follows_override_settings() -> None:
     ("raw", "reason"),
     [
         ([], "BADGES_CONFIG must be a dict"),
+        ({1: {}}, "keys of BADGES_CONFIG must be strings"),
         ({"events": "org.openedx"}, r'BADGES_CONFIG\["events"\] must be a list of strings'),
         ({"events": [1]}, "must be a list of strings"),
         ({"rules": []}, r'BADGES_CONFIG\["rules"\] must be a dict'),
@@ -112,7 +113,9 @@ def test_preconfigured_keys_do_not_show_themselves() -> None:
     assert "very-secret" not in repr(config.provider("acme", DEFAULTS))
 
 
-@pytest.mark.parametrize(("value", "enabled"), [(True, True), (False, False), (None, False)])
+@pytest.mark.parametrize(
+    ("value", "enabled"), [(True, True), (False, False), (None, False), ("false", False), (1, False)]
+)
 def test_the_feature_is_on_only_when_it_is_switched_on(settings: Any, value: Any, enabled: bool) -> None:
     settings.BADGES_ENABLED = value
 

@@ -50,9 +50,17 @@ def test_more_chance_is_more_wait(attempt: int, one: float, other: float) -> Non
     assert (delay(error, attempt, one) <= delay(error, attempt, other)) or one > other
 
 
-@given(st.floats(0, 10_000), chances)
+@given(st.floats(0, SETTINGS.longest_retry), chances)
 def test_what_a_rate_limit_asks_for_is_waited(seconds: float, chance: float) -> None:
     assert delay(ProviderRateLimited("Slow down.", retry_after=seconds), chance=chance) >= seconds - 0.001
+
+
+@pytest.mark.parametrize("error", [ProviderRateLimited, ProviderUnavailable])
+@given(seconds=st.floats(0, 1e12), attempt=attempts)
+def test_no_provider_can_ask_for_more_than_the_ceiling(
+    error: type[ProviderError], seconds: float, attempt: int
+) -> None:
+    assert delay(error("Wait.", retry_after=seconds), attempt) <= SETTINGS.longest_retry
 
 
 def test_a_rate_limit_that_does_not_say_how_long_is_a_minute() -> None:

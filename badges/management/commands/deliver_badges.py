@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Count, Min
 
+from badges.exceptions import describe
 from badges.issuing.deliveries import due_badges, run_due
 from badges.models import Delivery
+
+BROKEN = "broken"
 
 
 class Command(BaseCommand):
@@ -18,7 +21,7 @@ class Command(BaseCommand):
     help = (
         "Carry out the deliveries (public signals and provider calls) that are due: those whose next attempt has come, "
         "and those whose worker died. Run it every minute, by cron or a timer. Exits with 0, also when deliveries "
-        "remain; how many is in the report."
+        "remain (how many is in the report), and with 1 if some could not be worked on at all."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -29,17 +32,27 @@ class Command(BaseCommand):
         for number, badge_id in enumerate(due_badges(), start=1):
             if options["limit"] and number > options["limit"]:
                 break
-            for attempt in run_due(badge_id):
-                outcomes[attempt.outcome] += 1
-                self.stdout.write(
-                    f"delivery {attempt.delivery_id} {attempt.action}: {attempt.outcome}. {attempt.detail}"
-                )
+            outcomes.update(self._run(badge_id))
         self.stdout.write(
-            f"{outcomes.total()} attempts: {outcomes['done']} done, {outcomes['retry']} to be retried, "
-            f"{outcomes['dead']} given up, {outcomes['lost']} lost to another worker."
+            f"{outcomes.total() - outcomes[BROKEN]} attempts: {outcomes['done']} done, {outcomes['retry']} to be "
+            f"retried, {outcomes['dead']} given up, {outcomes['cancelled']} cancelled, {outcomes['lost']} lost to "
+            "another worker."
         )
         waiting = Delivery.objects.filter(status__in=Delivery.OPEN).aggregate(
             number=Count("pk"), next=Min("next_attempt_at")
         )
         if waiting["number"]:
             self.stdout.write(f"{waiting['number']} waiting, the next one at {waiting['next']:%Y-%m-%d %H:%M:%S %Z}.")
+        if outcomes[BROKEN]:
+            raise CommandError(f"{outcomes[BROKEN]} badges could not be worked on at all; see above.")
+
+    def _run(self, badge_id: int) -> list[str]:
+        """The outcomes of one badge's deliveries. What goes wrong with one must not keep the others waiting."""
+        try:
+            attempts = run_due(badge_id)
+        except Exception as error:  # noqa: BLE001
+            self.stderr.write(f"badge {badge_id}: {describe(error)}")
+            return [BROKEN]
+        for attempt in attempts:
+            self.stdout.write(f"delivery {attempt.delivery_id} {attempt.action}: {attempt.outcome}. {attempt.detail}")
+        return [attempt.outcome for attempt in attempts]

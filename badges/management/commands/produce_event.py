@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from openedx_events.event_bus import get_producer
 
+from badges.eventbus.producer import require_bus
 from badges.exceptions import BadgesError
 from badges.rules.payload import from_json
 from badges.rules.schema import EventSchema, event_schema, find_signal
@@ -42,6 +43,10 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if not getattr(settings, "EVENT_BUS_PRODUCER", None):
             raise CommandError('Set EVENT_BUS_PRODUCER, for Redis to "edx_event_bus_redis.create_producer".')
+        try:
+            require_bus()
+        except BadgesError as error:
+            raise CommandError(str(error)) from error
         metadata = signal.generate_signal_metadata()
         get_producer().send(
             signal=signal,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.utils import timezone
+from openedx_events.learning.signals import BADGE_AWARDED
 
 from badges.issuing import awards
 from badges.issuing.deliveries import run_due
@@ -27,27 +28,27 @@ def actions() -> list[tuple[str, str]]:
 def test_an_award_is_a_badge_and_its_deliveries(template: BadgeTemplate) -> None:
     user = UserFactory()
 
-    [badge] = awards.award(user, [template.pk], moment(5))
+    [badge] = awards.award(user, {template.pk: moment(5)})
 
     assert (badge.user, badge.template, badge.status, badge.awarded_at) == (user, template, "awarded", moment(5))
     assert actions() == [(Action.ANNOUNCE_AWARDED, Status.PENDING), (Action.ISSUE, Status.PENDING)]
 
 
 def test_a_template_without_a_provider_is_only_announced() -> None:
-    awards.award(UserFactory(), [BadgeTemplateFactory().pk], moment(5))
+    awards.award(UserFactory(), {BadgeTemplateFactory().pk: moment(5)})
 
     assert actions() == [(Action.ANNOUNCE_AWARDED, Status.PENDING)]
 
 
 def test_a_badge_is_never_awarded_in_the_future() -> None:
-    [badge] = awards.award(UserFactory(), [BadgeTemplateFactory().pk], timezone.now() + timedelta(days=1))
+    [badge] = awards.award(UserFactory(), {BadgeTemplateFactory().pk: timezone.now() + timedelta(days=1)})
 
     assert badge.awarded_at <= timezone.now()
 
 
 def test_badge_and_deliveries_are_committed_together_or_not_at_all(template: BadgeTemplate) -> None:
     with transaction.atomic():
-        awards.award(UserFactory(), [template.pk], moment(5))
+        awards.award(UserFactory(), {template.pk: moment(5)})
         transaction.set_rollback(True)
 
     assert not Badge.objects.exists()
@@ -58,7 +59,7 @@ def test_deliveries_start_after_commit_and_not_before(
     template: BadgeTemplate, provider: type[ScriptedProvider], django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
-        awards.award(UserFactory(), [template.pk], moment(5))
+        awards.award(UserFactory(), {template.pk: moment(5)})
         assert provider.calls == []
 
     assert provider.calls == ["issue"]
@@ -67,8 +68,37 @@ def test_deliveries_start_after_commit_and_not_before(
     assert {status for _, status in actions()} == {Status.DONE}
 
 
+def test_the_platform_is_told_before_the_provider_is_asked(
+    template: BadgeTemplate, provider: type[ScriptedProvider]
+) -> None:
+    order: list[str] = []
+    provider.script.append(lambda award: order.append("provider"))
+    [badge] = awards.award(UserFactory(), {template.pk: moment(5)})
+    BADGE_AWARDED.connect(lambda **kwargs: order.append("signal"), dispatch_uid="tests.order", weak=False)
+
+    run_due(badge.pk)
+
+    assert order == ["signal", "provider"]
+
+
+def test_a_task_engine_that_is_away_does_not_look_like_a_failed_award(
+    template: BadgeTemplate, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    def away(badge_id: int) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr("badges.issuing.tasks.enqueue", away)
+
+    # It raises what a callback raises, unless the callback is robust.
+    with django_capture_on_commit_callbacks(execute=True):
+        awards.award(UserFactory(), {template.pk: moment(5)})
+
+    assert Badge.objects.exists()
+    assert Delivery.objects.filter(status=Status.PENDING).count() == 2
+
+
 def test_a_revocation_follows_the_issue(template: BadgeTemplate, provider: type[ScriptedProvider]) -> None:
-    [badge] = awards.award(UserFactory(), [template.pk], moment(5))
+    [badge] = awards.award(UserFactory(), {template.pk: moment(5)})
     run_due(badge.pk)
 
     awards.revoke([Badge.objects.get()], moment(6))
@@ -83,7 +113,7 @@ def test_a_revocation_follows_the_issue(template: BadgeTemplate, provider: type[
 def test_a_revocation_before_the_issue_went_out_cancels_it(
     template: BadgeTemplate, provider: type[ScriptedProvider]
 ) -> None:
-    [badge] = awards.award(UserFactory(), [template.pk], moment(5))
+    [badge] = awards.award(UserFactory(), {template.pk: moment(5)})
 
     awards.revoke([badge], moment(6))
     run_due(badge.pk)
@@ -99,7 +129,7 @@ def test_a_revocation_before_the_issue_went_out_cancels_it(
 def test_a_revocation_while_the_issue_is_under_way_follows_it(
     template: BadgeTemplate, provider: type[ScriptedProvider]
 ) -> None:
-    [badge] = awards.award(UserFactory(), [template.pk], moment(5))
+    [badge] = awards.award(UserFactory(), {template.pk: moment(5)})
     provider.script.append(lambda award: awards.revoke([Badge.objects.get()], moment(6)))
 
     run_due(badge.pk)
@@ -110,8 +140,17 @@ def test_a_revocation_while_the_issue_is_under_way_follows_it(
     assert (badge.status, badge.state) == ("revoked", "revoked")
 
 
+def test_a_badge_is_never_revoked_in_the_future(template: BadgeTemplate) -> None:
+    [badge] = awards.award(UserFactory(), {template.pk: moment(5)})
+
+    awards.revoke([badge], timezone.now() + timedelta(days=1))
+
+    assert badge.revoked_at is not None
+    assert badge.revoked_at <= timezone.now()
+
+
 def test_a_revocation_is_not_dated_before_the_award(template: BadgeTemplate) -> None:
-    [badge] = awards.award(UserFactory(), [template.pk], moment(5))
+    [badge] = awards.award(UserFactory(), {template.pk: moment(5)})
 
     awards.revoke([badge], moment(1))
 

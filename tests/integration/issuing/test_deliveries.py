@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.db import DataError
 from django.utils import timezone
 
 from badges.data import Award, IssuedBadge
@@ -20,7 +23,7 @@ from badges.exceptions import (
     UnexpectedAnswer,
 )
 from badges.issuing import awards
-from badges.issuing.deliveries import retry_now, run_due
+from badges.issuing.deliveries import Attempt, retry_now, run_due
 from badges.models import Badge, BadgeTemplate, Delivery, DeliveryAttempt, ProviderAccount
 from tests.factories import UserFactory, moment
 from tests.integration.issuing.scripted import ScriptedProvider
@@ -32,7 +35,7 @@ Status = Delivery.Status
 @pytest.fixture
 def badge(template: BadgeTemplate) -> Badge:
     """An awarded badge whose deliveries wait."""
-    return awards.award(UserFactory(), [template.pk], moment(5))[0]
+    return awards.award(UserFactory(), {template.pk: moment(5)})[0]
 
 
 def issue_of(badge: Badge) -> Delivery:
@@ -132,6 +135,120 @@ def test_a_finished_delivery_is_not_retried(badge: Badge) -> None:
     run_due(badge.pk)
 
     assert not retry_now(issue_of(badge))
+
+
+def test_an_issue_that_died_is_not_retried_for_a_badge_that_was_revoked_since(
+    badge: Badge, provider: type[ScriptedProvider]
+) -> None:
+    provider.script.append(ProviderRejected("No."))
+    run_due(badge.pk)
+    dead = issue_of(badge)
+
+    awards.revoke([badge], moment(6))
+    run_due(badge.pk)
+
+    assert not retry_now(dead)
+    assert issue_of(badge).status == Status.CANCELLED
+    assert provider.held == {}
+
+
+def test_an_issue_that_fails_while_the_badge_is_revoked_is_not_tried_again(
+    badge: Badge, provider: type[ScriptedProvider]
+) -> None:
+    def revoked_meanwhile(award: Award) -> None:
+        awards.revoke([Badge.objects.get()], moment(6))
+        raise ProviderUnavailable("Down.")
+
+    provider.script.append(revoked_meanwhile)
+    run_due(badge.pk)
+    make_due(issue_of(badge))
+
+    run_due(badge.pk)
+
+    assert issue_of(badge).status == Status.CANCELLED
+    assert provider.held == {}
+    assert not badge.deliveries.filter(status__in=Delivery.OPEN).exists()
+
+
+@pytest.mark.parametrize("external_id", ["", "9" * 300, "nul\x00byte"])
+def test_an_identifier_that_cannot_be_stored_waits_and_does_not_hold_up_the_others(
+    badge: Badge, provider: type[ScriptedProvider], external_id: str
+) -> None:
+    provider.held[badge.uuid] = IssuedBadge(external_id, "accepted")
+    [other] = awards.award(UserFactory(), {badge.template.pk: moment(5)})
+
+    call_command("deliver_badges", stdout=io.StringIO())
+
+    other.refresh_from_db()
+    assert other.external_id != ""
+    assert issue_of(badge).status == Status.PENDING
+    assert "identifier that is empty, too long or unreadable" in issue_of(badge).last_error
+
+
+def test_what_a_provider_answers_too_long_is_cut_to_what_fits(badge: Badge, provider: type[ScriptedProvider]) -> None:
+    provider.held[badge.uuid] = IssuedBadge("ext", "x" * 60, f"https://provider.example.com/{'x' * 1000}")
+
+    run_due(badge.pk)
+
+    badge.refresh_from_db()
+    assert (badge.external_id, badge.state, badge.url) == ("ext", "x" * 50, "")
+
+
+def test_an_attempt_that_cannot_be_written_down_fails_like_any_other(
+    badge: Badge, provider: type[ScriptedProvider], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create, failures = DeliveryAttempt.objects.create, [DataError("value too long")]
+
+    def fail_once(**values: Any) -> DeliveryAttempt:
+        if values["delivery"].action == Delivery.Action.ISSUE and failures:
+            raise failures.pop()
+        return create(**values)
+
+    monkeypatch.setattr(DeliveryAttempt.objects, "create", fail_once)
+
+    run_due(badge.pk)
+
+    assert issue_of(badge).status == Status.PENDING
+    assert issue_of(badge).last_error.startswith("DataError at ")
+
+
+def test_a_badge_that_breaks_the_sweep_does_not_keep_the_others_waiting(
+    badge: Badge, provider: type[ScriptedProvider], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [other] = awards.award(UserFactory(), {badge.template.pk: moment(5)})
+
+    def run(badge_id: int) -> list[Attempt]:
+        if badge_id == badge.pk:
+            raise DataError("anna@example.com")
+        return run_due(badge_id)
+
+    monkeypatch.setattr("badges.management.commands.deliver_badges.run_due", run)
+    errors = io.StringIO()
+
+    with pytest.raises(CommandError, match="1 badges could not be worked on"):
+        call_command("deliver_badges", stdout=io.StringIO(), stderr=errors)
+
+    other.refresh_from_db()
+    assert other.external_id != ""
+    assert "anna" not in errors.getvalue()
+
+
+def test_a_look_up_that_outlasts_the_lease_does_not_issue(badge: Badge, provider: type[ScriptedProvider]) -> None:
+    provider.script.append(ProviderUnavailable("Down."))
+    run_due(badge.pk)
+    make_due(issue_of(badge))
+    find = provider.find_issued
+
+    def slow(self: ScriptedProvider, award: Award) -> IssuedBadge | None:
+        Delivery.objects.filter(pk=issue_of(badge).pk).update(lease_token=uuid.uuid4())
+        return find(self, award)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(provider, "find_issued", slow)
+        outcomes = [attempt.outcome for attempt in run_due(badge.pk)]
+
+    assert outcomes == ["lost"]
+    assert provider.calls == ["issue", "find"]
 
 
 def test_a_delivery_is_given_up_after_the_configured_time(badge: Badge, provider: type[ScriptedProvider]) -> None:

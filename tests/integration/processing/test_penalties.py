@@ -61,6 +61,54 @@ def test_a_penalty_on_one_of_two_fulfilled_alternatives_keeps_the_badge() -> Non
     assert Badge.objects.get().is_awarded
 
 
+def test_a_penalty_that_leaves_its_group_fulfilled_keeps_a_badge_whose_template_grew_since() -> None:
+    template = BadgeTemplateFactory()
+    requirement = passes(template, COURSE, "A")
+    passes(template, OTHER_COURSE, "A")
+    fails(template, requirement)
+    send(at=1, course=COURSE)
+    send(at=2, course=OTHER_COURSE)
+    passes(template, "course-v1:edX+New+2026", "B")
+
+    send(at=3, is_passing=False)
+
+    assert Badge.objects.get().is_awarded
+
+
+def test_a_penalty_of_an_inactive_template_does_nothing() -> None:
+    template = BadgeTemplateFactory()
+    fails(template, passes(template))
+    send(at=1)
+    template.is_active = False
+    template.save()
+
+    assert not send(at=2, is_passing=False)
+    assert Badge.objects.get().is_awarded
+
+
+def test_a_reset_says_which_event_it_comes_from_and_what_that_held() -> None:
+    template = BadgeTemplateFactory()
+    fails(template, passes(template))
+    send(at=1)
+
+    send(at=2, is_passing=False)
+
+    row = Fulfillment.objects.get()
+    assert (row.is_fulfilled, row.event_time) == (False, moment(2))
+    assert row.evidence == {"is_passing": False, "course.course_key": COURSE}
+
+
+def test_an_event_that_fulfils_one_requirement_and_takes_another_back_does_both() -> None:
+    template = BadgeTemplateFactory()
+    kept, taken = passes(template, COURSE, "A"), passes(template, COURSE, "B")
+    PenaltyFactory(template=template, rules=[PASSED], resets=[taken])
+
+    outcome = send(at=1)
+
+    assert outcome.fulfilled == (kept.pk,)
+    assert [row.requirement for row in Fulfillment.objects.all()] == [kept]
+
+
 def test_a_penalty_resets_all_its_requirements() -> None:
     template = BadgeTemplateFactory()
     requirements = [passes(template, COURSE, "A"), passes(template, OTHER_COURSE, "B")]
@@ -110,7 +158,7 @@ def test_a_penalty_of_the_same_event_undoes_what_the_event_fulfilled() -> None:
 
     assert not outcome
     assert not Badge.objects.exists()
-    assert not Fulfillment.objects.filter(is_fulfilled=True).exists()
+    assert not BadgeProgress.objects.exists()
 
 
 def test_a_revoked_badge_is_not_awarded_again() -> None:

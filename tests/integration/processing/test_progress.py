@@ -9,11 +9,16 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from opaque_keys.edx.keys import CourseKey, UsageKey
 from openedx_events.learning.data import CourseData, CourseEnrollmentData, ExamAttemptData
 
+from badges.data import Learner
 from badges.exceptions import UnreadablePayload
 from badges.models import Badge, BadgeProgress, DeadEvent, Fulfillment
+from badges.processing import learners
 from badges.processing.dead_events import incoming
 from badges.processing.pipeline import process_event
 from tests import factories
@@ -105,6 +110,26 @@ def test_an_unknown_learner_is_created_from_the_event() -> None:
     assert not user.has_usable_password()
 
 
+def test_an_unknown_learner_is_created_in_one_write() -> None:
+    passes(BadgeTemplateFactory())
+
+    with CaptureQueriesContext(connection) as queries:
+        send("anna")
+
+    users = [query["sql"] for query in queries if "core_user" in query["sql"] and "badging" not in query["sql"]]
+    assert sum(sql.startswith("INSERT") for sql in users) == 1
+    assert not any(sql.startswith("UPDATE") for sql in users)
+
+
+def test_a_user_model_without_the_fields_of_the_host_gets_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learners, "get_user_model", lambda: User)
+
+    values = learners._new_user(Learner("anna", "anna@example.com", "Anna Maria Lee", lms_user_id=7))
+
+    assert set(values) == {"email", "first_name", "last_name", "is_active", "password"}
+    assert (values["first_name"], values["last_name"]) == ("Anna Maria", "Lee")
+
+
 def test_an_event_that_matches_nothing_leaves_no_personal_data() -> None:
     passes(BadgeTemplateFactory(), OTHER_COURSE)
 
@@ -191,6 +216,17 @@ def test_one_requirement_of_each_group_suffices() -> None:
 
     assert BadgeProgress.objects.get().is_complete
     assert Badge.objects.exists()
+
+
+def test_a_badge_is_dated_by_the_event_that_fulfilled_its_last_group_whatever_came_last() -> None:
+    template = BadgeTemplateFactory()
+    passes(template, COURSE)
+    passes(template, OTHER_COURSE)
+
+    send(at=100, course=COURSE)
+    send(at=2, course=OTHER_COURSE)
+
+    assert Badge.objects.get().awarded_at == moment(100)
 
 
 def test_a_requirement_without_rules_matches_every_event_of_its_type() -> None:

@@ -171,9 +171,23 @@ def test_a_broken_requirement_still_has_to_be_fulfilled() -> None:
 
 
 def test_evidence_is_the_values_of_the_rules_and_the_course() -> None:
-    ruleset = compile_ruleset([spec(1, ("is_passing", "eq", "true"), ("course.start", "ne", "2026-01-01"))], [])
+    one = spec(1, ("is_passing", "eq", "true"), ("course.start", "ne", "2026-01-01"))
 
-    assert ruleset.evidence(1, EVENT) == {"is_passing": True, "course.course_key": COURSE}
+    evidence = compile_ruleset([one], []).evidence(PASSING, one.rules, EVENT)
+
+    assert evidence == {"is_passing": True, "course.course_key": COURSE}
+
+
+@pytest.mark.parametrize(
+    ("reset", "fulfilled", "is_broken"),
+    [({1}, {2}, False), ({1}, set(), True), ({1, 2}, {3}, True), ({3}, {1}, True), (set(), set(), False)],
+)
+def test_only_a_group_that_a_penalty_touched_is_broken_by_it(
+    reset: set[int], fulfilled: set[int], is_broken: bool
+) -> None:
+    ruleset = compile_ruleset([spec(1, group="A"), spec(2, group="A"), spec(3), spec(4)], [])
+
+    assert ruleset.is_broken(1, reset, fulfilled) == is_broken
 
 
 def test_the_requirements_that_a_penalty_can_undo_are_known() -> None:
