@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -91,6 +93,13 @@ def test_a_sqlite_database_that_several_processes_cannot_share_is_told(
     found = checks._shared_databases({"default": database})
 
     assert [message.id for message in found] == told
+
+
+def test_the_documentation_lists_every_check() -> None:
+    root = Path(checks.__file__).parents[1]
+    said = set(re.findall(r'"badges\.([EW]\d{3})"', Path(checks.__file__).read_text()))
+
+    assert set(re.findall(r"^``([EW]\d{3})``", (root / "docs" / "checks.rst").read_text(), re.MULTILINE)) == said
 
 
 def test_a_redis_client_that_gives_up_too_early_is_told(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
