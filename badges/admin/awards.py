@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from badges.admin.base import (
+    ReadOnlyInline,
     ReadOnlyScreen,
     TemplateFilter,
     TemplateOriginFilter,
@@ -20,26 +20,14 @@ from badges.admin.generic import TabularInline
 from badges.models import Badge, Delivery
 
 
-class DeliveryInline(TabularInline[Delivery, Badge]):
+class DeliveryInline(ReadOnlyInline, TabularInline[Delivery, Badge]):
     """What is to be told about the badge, to the platform and to the provider."""
 
     model = Delivery
-    extra = 0
-    can_delete = False
     show_change_link = True
     fields = ("action", "status", "attempts", "next_attempt_at", "last_error")
     readonly_fields = fields
     ordering = ("id",)
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # Whoever may see the badge may see what became of it.
-        return True
 
 
 class BadgeAdmin(ReadOnlyScreen[Badge]):

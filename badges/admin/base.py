@@ -80,6 +80,22 @@ class ReadOnlyScreen(Screen[M]):
         return super().has_delete_permission(request, obj)
 
 
+class ReadOnlyInline:
+    """Mixin of an inline that shows what a row consists of, to whoever may see the row, and never changes it."""
+
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return True
+
+
 def may_change(user: AbstractBaseUser | AnonymousUser, opts: Any) -> bool:
     """Whether a user has the permission to change rows of a model, whatever its screen offers."""
     return bool(getattr(user, "has_perm", lambda perm: False)(f"{opts.app_label}.change_{opts.model_name}"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin, messages
 from django.db import models as orm
 from django.http import HttpRequest
@@ -11,31 +9,19 @@ from django.template.defaultfilters import truncatechars
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from badges.admin.base import BadgeOriginFilter, ReadOnlyScreen, change_link, may_change, user_lookups
+from badges.admin.base import BadgeOriginFilter, ReadOnlyInline, ReadOnlyScreen, change_link, may_change, user_lookups
 from badges.admin.generic import TabularInline
 from badges.issuing.deliveries import retry_now
 from badges.issuing.tasks import enqueue_on_commit
 from badges.models import Delivery, DeliveryAttempt
 
 
-class AttemptInline(TabularInline[DeliveryAttempt, Delivery]):
+class AttemptInline(ReadOnlyInline, TabularInline[DeliveryAttempt, Delivery]):
     """Every attempt at a delivery."""
 
     model = DeliveryAttempt
-    extra = 0
-    can_delete = False
     fields = ("number", "started_at", "duration_ms", "outcome", "status_code", "detail")
     readonly_fields = fields
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # Whoever may see the delivery may see its attempts.
-        return True
 
 
 class DeliveryAdmin(ReadOnlyScreen[Delivery]):

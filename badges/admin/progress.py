@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from badges.admin.base import (
+    ReadOnlyInline,
     ReadOnlyScreen,
     TemplateFilter,
     TemplateOriginFilter,
@@ -37,27 +38,15 @@ class CompletionFilter(admin.SimpleListFilter):
         return queryset.filter(complete=value == "yes") if value in ("yes", "no") else queryset
 
 
-class FulfillmentInline(StackedInline[Fulfillment, BadgeProgress]):
+class FulfillmentInline(ReadOnlyInline, StackedInline[Fulfillment, BadgeProgress]):
     """What the events said, requirement by requirement."""
 
     model = Fulfillment
-    extra = 0
-    can_delete = False
     fields = ("requirement_link", "group", "is_fulfilled", "event_type", "event_id", "event_time", "evidence_json")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> orm.QuerySet[Fulfillment]:
         return super().get_queryset(request).select_related("requirement")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # Whoever may see the progress may see what it consists of.
-        return True
 
     @admin.display(description=_("requirement"))
     def requirement_link(self, obj: Fulfillment) -> str:

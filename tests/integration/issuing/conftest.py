@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from badges.models import BadgeTemplate
+from badges.issuing import awards
+from badges.models import Badge, BadgeTemplate
+from tests.factories import UserFactory, moment
 from tests.integration.issuing.scripted import SETTINGS, ScriptedProvider, scripted_template
 
 
@@ -24,3 +26,9 @@ def provider(settings: Any) -> Iterator[type[ScriptedProvider]]:
 def template(provider: type[ScriptedProvider], db: None) -> BadgeTemplate:
     """A template at the scripted provider."""
     return scripted_template()
+
+
+@pytest.fixture
+def badge(template: BadgeTemplate) -> Badge:
+    """An awarded badge whose deliveries wait."""
+    return awards.award(UserFactory(), {template.pk: moment(5)})[0]

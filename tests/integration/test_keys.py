@@ -1,0 +1,74 @@
+"""API keys: encrypted at rest, readable here, shown nowhere."""
+
+from __future__ import annotations
+
+import pytest
+from django.core import serializers
+from django.db import connection
+from django.test import override_settings
+
+from badges.exceptions import ConfigurationError
+from badges.models import ProviderAccount
+from tests.factories import CredlyOrganizationFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_api_key_is_encrypted_in_the_database_and_readable_here() -> None:
+    account = CredlyOrganizationFactory(api_key="very-secret")
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT api_key FROM badging_provideraccount")
+        stored = cursor.fetchone()[0]
+    assert "very-secret" not in stored
+    assert ProviderAccount.objects.get(pk=account.pk).as_data().api_key == "very-secret"
+
+
+def test_an_api_key_shows_in_no_text_and_no_fixture() -> None:
+    account = CredlyOrganizationFactory(api_key="very-secret")
+
+    shown = repr([account.api_key, account, account.as_data()]) + serializers.serialize("json", [account])
+    assert "very-secret" not in shown
+    assert "enc1:" not in shown
+
+
+def test_a_rotated_encryption_key_still_reads_what_the_former_one_wrote() -> None:
+    account = CredlyOrganizationFactory(api_key="very-secret")
+
+    with override_settings(BADGES_ENCRYPTION_KEYS=["new", "only-for-tests-too"]):
+        assert ProviderAccount.objects.get(pk=account.pk).api_key == "very-secret"
+
+
+def test_a_lost_encryption_key_is_told_and_does_not_keep_the_row_from_being_listed() -> None:
+    account = CredlyOrganizationFactory(api_key="very-secret")
+
+    with override_settings(BADGES_ENCRYPTION_KEYS=["another"]):
+        found = ProviderAccount.objects.get(pk=account.pk)
+        assert found.name == account.name
+        with pytest.raises(ConfigurationError, match="cannot be decrypted"):
+            found.as_data()
+
+
+def test_saving_an_account_leaves_its_key_as_it_is() -> None:
+    account = CredlyOrganizationFactory(api_key="very-secret")
+    found = ProviderAccount.objects.get(pk=account.pk)
+
+    found.name = "Another name"
+    found.save()
+
+    assert ProviderAccount.objects.get(pk=account.pk).api_key == "very-secret"
+
+
+def test_without_keys_of_its_own_the_secret_key_encrypts() -> None:
+    with override_settings(BADGES_ENCRYPTION_KEYS=None, SECRET_KEY="old"):
+        account = CredlyOrganizationFactory(api_key="very-secret")
+    with override_settings(BADGES_ENCRYPTION_KEYS=None, SECRET_KEY="new", SECRET_KEY_FALLBACKS=["old"]):
+        assert ProviderAccount.objects.get(pk=account.pk).api_key == "very-secret"
+
+
+def test_a_key_from_the_settings_is_known() -> None:
+    account = CredlyOrganizationFactory(external_id="org-1")
+
+    assert not account.has_preconfigured_key
+    with override_settings(BADGES_CONFIG={"credly": {"ORGANIZATIONS": {"org-1": "key"}}}):
+        assert account.has_preconfigured_key
