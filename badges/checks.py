@@ -131,6 +131,13 @@ def _project() -> Iterator[CheckMessage]:
         encryption_secrets()
     except ConfigurationError as error:
         yield Error(str(error), hint="Any long random strings do; the first one encrypts.", id="badges.E011")
+        return
+    if not getattr(settings, "BADGES_ENCRYPTION_KEYS", None):
+        yield Caution(
+            "Only SECRET_KEY protects the API keys of providers in the database: who changes it loses them.",
+            hint="Set BADGES_ENCRYPTION_KEYS to a list with one long random string, then run reencrypt_api_keys.",
+            id="badges.W011",
+        )
 
 
 def _deliveries(config: BadgesConfig) -> Iterator[CheckMessage]:

@@ -71,6 +71,7 @@ def test_what_is_wrong_in_the_configuration(settings: Any, config: Any, expected
     [
         ("USE_TZ", False, ["badges.E009"]),
         ("BADGES_ENCRYPTION_KEYS", "one string", ["badges.E011"]),
+        ("BADGES_ENCRYPTION_KEYS", None, ["badges.W011"]),
         ("EVENT_BUS_CONSUMER", None, ["badges.W003"]),
         ("EVENT_BUS_PRODUCER", None, ["badges.W004"]),
         ("EVENT_BUS_REDIS_CONNECTION_URL", None, ["badges.W005"]),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from django.core import serializers
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import override_settings
 
@@ -72,3 +75,28 @@ def test_a_key_from_the_settings_is_known() -> None:
     assert not account.has_preconfigured_key
     with override_settings(BADGES_CONFIG={"credly": {"ORGANIZATIONS": {"org-1": "key"}}}):
         assert account.has_preconfigured_key
+
+
+def test_keys_are_encrypted_anew_so_that_the_former_secret_can_go() -> None:
+    accounts = [CredlyOrganizationFactory(api_key="very-secret"), CredlyOrganizationFactory(api_key="")]
+    output = io.StringIO()
+
+    with override_settings(BADGES_ENCRYPTION_KEYS=["new", "only-for-tests-too"]):
+        call_command("reencrypt_api_keys", stdout=output)
+
+    assert "1 API keys are encrypted" in output.getvalue()
+    assert "very-secret" not in output.getvalue()
+    with override_settings(BADGES_ENCRYPTION_KEYS=["new"]):
+        assert [ProviderAccount.objects.get(pk=row.pk).api_key for row in accounts] == ["very-secret", ""]
+
+
+def test_a_key_that_no_secret_fits_is_told_and_does_not_hold_up_the_others() -> None:
+    with override_settings(BADGES_ENCRYPTION_KEYS=["lost"]):
+        lost = CredlyOrganizationFactory(api_key="lost-key")
+    kept = CredlyOrganizationFactory(api_key="very-secret")
+
+    with override_settings(BADGES_ENCRYPTION_KEYS=["new", "only-for-tests-too"]):
+        with pytest.raises(CommandError, match=f"account {lost.pk}: A stored API key cannot be decrypted"):
+            call_command("reencrypt_api_keys", stdout=io.StringIO())
+    with override_settings(BADGES_ENCRYPTION_KEYS=["new"]):
+        assert ProviderAccount.objects.get(pk=kept.pk).api_key == "very-secret"
