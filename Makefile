@@ -28,7 +28,7 @@ demo: $(DEMO) ## Run the main job, end to end, on this machine; KEEP=1 keeps it 
 
 .PHONY: sandbox
 sandbox: $(DEMO) ## Run the provider sandbox alone: a stand-in for Credly and Accredible
-	@$(BIN)/python -m demo.sandbox
+	@$(BIN)/python -m demo.sandbox $(ARGS)
 
 .PHONY: test
 test: $(DEV) system-packages $(MYSQL) ## Run the whole suite: the database tests on PostgreSQL and MariaDB, then everything on SQLite

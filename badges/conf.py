@@ -44,7 +44,7 @@ class ProviderSettings:
     """The provider's API; ends with a slash."""
     use_sandbox: bool
     preconfigured_keys: Mapping[str, str] = field(factory=dict, repr=False)
-    """``ORGANIZATIONS``: external id of an account -> API key that comes from the settings, not from the admin."""
+    """``ORGANIZATIONS``: external id of an account, in lower case -> API key that comes from the settings."""
 
 
 @frozen
@@ -84,7 +84,11 @@ class BadgesConfig:
         Raises:
             ConfigurationError: a value has the wrong type.
         """
-        section = {**defaults, **self.sections.get(slug, {})}
+        own = self.sections.get(slug, {})
+        if unknown := sorted(set(own) - set(defaults) - {"USE_SANDBOX", "ORGANIZATIONS"}):
+            known = ", ".join(sorted({*defaults, "USE_SANDBOX", "ORGANIZATIONS"}))
+            raise ConfigurationError(f'BADGES_CONFIG["{slug}"]["{unknown[0]}"] is not a setting. Known: {known}.')
+        section = {**defaults, **own}
         prefix = slug.upper().replace("-", "_")
         use_sandbox = section.get("USE_SANDBOX", False)
         if not isinstance(use_sandbox, bool):
@@ -98,7 +102,7 @@ class BadgesConfig:
             base_url=_url(section, slug, f"{prefix}_{sandbox}BASE_URL"),
             api_base_url=_url(section, slug, f"{prefix}_{sandbox}API_BASE_URL"),
             use_sandbox=use_sandbox,
-            preconfigured_keys={str(name): str(key) for name, key in keys.items()},
+            preconfigured_keys={str(name).lower(): str(key) for name, key in keys.items() if key},
         )
 
 

@@ -16,6 +16,7 @@ from badges.admin.generic import ModelForm
 from badges.exceptions import BadgesError, ConfigurationError, ProviderAuthError, ProviderError, ProviderRejected
 from badges.models import CredlyOrganization, ProviderAccount
 from badges.providers import registry
+from badges.rules.payload import storable_text
 
 
 def organization_uuid(text: str) -> str:
@@ -82,6 +83,11 @@ class AccountForm(ModelForm[ProviderAccount]):
             self._clean_key(slug, cleaned)
         return cleaned
 
+    def entered_fields(self) -> list[str]:
+        """The model fields that this form gives a new value, of an account that is there already."""
+        fields = [name for name in ("external_id", "name") if name in self.cleaned_data]
+        return [*fields, *(["api_key"] if self.cleaned_data.get("new_key") else []), "modified"]
+
     def _provider(self) -> str:
         fixed: str = getattr(self._meta.model, "provider_slug", "")
         return fixed or self.cleaned_data.get("provider", "") or self.instance.provider
@@ -97,7 +103,7 @@ class AccountForm(ModelForm[ProviderAccount]):
         if not external_id and is_required:
             self.add_error("external_id", _("This provider knows an account by an identifier. Enter it."))
             return
-        if external_id and external_id not in preconfigured and slug in IDENTIFIERS:
+        if external_id and external_id.lower() not in preconfigured and slug in IDENTIFIERS:
             try:
                 external_id = IDENTIFIERS[slug](external_id)
             except ValidationError as error:
@@ -124,11 +130,14 @@ class AccountForm(ModelForm[ProviderAccount]):
         super()._post_clean()  # type: ignore[misc]
         if not self.errors:
             self._ask_provider()
+        if self.errors and self.cleaned_data.get("new_key") and "new_key" not in self.errors:
+            # The page comes back with an empty field, and saved like that the old key would stay.
+            self.add_error("new_key", _("Enter the key again: it is not kept while something else is wrong."))
 
     def _ask_provider(self) -> None:
         """Check the account. A refusal is an error; silence is a warning, for it says nothing of the account."""
         try:
-            self.known_as = registry.connect(self.instance.as_data()).check_account().name
+            self.known_as = storable_text(registry.connect(self.instance.as_data()).check_account().name)
         except (ProviderAuthError, ProviderRejected, ConfigurationError) as error:
             self.add_error(None, str(error))
             return

@@ -6,9 +6,11 @@ from typing import Any, ClassVar, TypeVar
 
 from django.contrib import admin, messages
 from django.db import models as orm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_post_parameters
 
 from badges.admin.account_forms import AccountForm, AnyAccountForm, CredlyOrganizationForm
 from badges.admin.base import ProviderFilter, provider_label
@@ -42,8 +44,18 @@ class AccountScreen(SyncScreen[A]):
     def get_fields(self, request: HttpRequest, obj: A | None = None) -> Any:
         return (*self.account_fields, *(("key_status",) if obj is not None else ()), "new_key")
 
+    # What is typed as a key must not stand in the report of an error.
+    @method_decorator(sensitive_post_parameters("new_key"))
+    def changeform_view(self, *args: Any, **kwargs: Any) -> HttpResponse:
+        return super().changeform_view(*args, **kwargs)
+
     def save_model(self, request: HttpRequest, obj: A, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
+        if change:
+            # Only what was entered: the provider has been asked since the row was read, and somebody else may have
+            # replaced the key meanwhile.
+            obj.save(update_fields=form.entered_fields())
+        else:
+            super().save_model(request, obj, form, change)
         if form.unchecked:
             text = gettext("Saved, but the account could not be checked at the provider: %(reason)s")
             self.message_user(request, text % {"reason": form.unchecked}, messages.WARNING)

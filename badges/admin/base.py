@@ -168,6 +168,8 @@ class ProviderFilter(admin.SimpleListFilter):
         value = self.value()
         if value is None:
             return queryset
+        if value not in dict(self.lookup_choices):
+            return queryset.none()
         return queryset.filter(**{self.lookup: "" if value == OPENEDX_ORIGIN else value})
 
 
@@ -204,7 +206,7 @@ class TemplateFilter(admin.SimpleListFilter):
         templates = BadgeTemplate.objects.filter(pk__in=occurring).order_by("name", "pk").values_list("pk", "name")
         found = dict(templates[: self.limit])
         chosen = request.GET.get(self.parameter_name, "")
-        if chosen.isdecimal():
+        if chosen.isdecimal() and len(chosen) < 19:
             found.update(templates.filter(pk=int(chosen)))
         return [(str(pk), name) for pk, name in found.items()]
 
@@ -212,4 +214,5 @@ class TemplateFilter(admin.SimpleListFilter):
         value = self.value()
         if value is None:
             return queryset
-        return queryset.filter(template=int(value)) if value.isdecimal() else queryset.none()
+        # An id that no column can hold matches nothing; more digits would be refused by the database.
+        return queryset.filter(template=int(value)) if value.isdecimal() and len(value) < 19 else queryset.none()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db import models as orm
 from django.http import HttpRequest
@@ -27,7 +29,7 @@ class AttemptInline(ReadOnlyInline, TabularInline[DeliveryAttempt, Delivery]):
 class DeliveryAdmin(ReadOnlyScreen[Delivery]):
     """The outbox."""
 
-    list_display = ("id", "badge", "action", "status", "error", "attempts", "next_attempt_at")
+    list_display = ("id", "badge", "action", "status", "error", "attempts", "next_attempt")
     list_display_links = ("id", "badge")
     list_filter = ("status", "action", BadgeOriginFilter, "next_attempt_at")
     list_select_related = ("badge__user", "badge__template")
@@ -38,7 +40,7 @@ class DeliveryAdmin(ReadOnlyScreen[Delivery]):
         "action",
         "status",
         "attempts",
-        "next_attempt_at",
+        "next_attempt",
         "last_error",
         "leased_until",
         "finished_at",
@@ -56,6 +58,10 @@ class DeliveryAdmin(ReadOnlyScreen[Delivery]):
     @admin.display(description=_("badge"))
     def badge_link(self, obj: Delivery) -> str:
         return change_link(obj.badge)
+
+    @admin.display(description=_("next attempt at"), ordering="next_attempt_at", empty_value="-")
+    def next_attempt(self, obj: Delivery) -> Any:
+        return obj.next_attempt_at if obj.status == Delivery.Status.PENDING else None
 
     @admin.display(description=_("last error"), empty_value="-")
     def error(self, obj: Delivery) -> str | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from badges.admin.generic import ModelForm, ModelMultipleChoiceField
 from badges.admin.key_paths import event_choices
-from badges.models import BadgePenalty, BadgeRequirement, BadgeTemplate
+from badges.models import BadgePenalty, BadgeRequirement, BadgeTemplate, DataRule, PenaltyDataRule
 
 Owner = TypeVar("Owner", BadgeRequirement, BadgePenalty)
 GROUPS_LIST = "badges-groups"
@@ -33,6 +35,26 @@ class EventForm(ModelForm[Owner]):
             current = self.instance.event_type
             field: Any = self.fields["event_type"]
             field.choices = event_choices(current)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if "event_type" in self.changed_data and cleaned.get("event_type") and not self.instance._state.adding:
+            self._check_stored_rules(cleaned["event_type"])
+        return cleaned
+
+    rules_are_on_the_page = False
+
+    def _check_stored_rules(self, event_type: str) -> None:
+        """Refuse an event type that the stored rules cannot have, where they are not changed together with it."""
+        if self.rules_are_on_the_page:
+            return
+        rules: list[DataRule | PenaltyDataRule] = list(self.instance.rules.all())
+        for rule in rules:
+            try:
+                rule.check_against(event_type)
+            except ValidationError as error:
+                text = gettext('The rule "%(rule)s" does not fit this event type: %(reason)s')
+                self.add_error("event_type", text % {"rule": rule, "reason": " ".join(error.messages)})
 
 
 class RequirementForm(EventForm[BadgeRequirement]):

@@ -35,6 +35,13 @@ class EventScreen(Screen[Owner]):
     def get_readonly_fields(self, request: HttpRequest, obj: Owner | None = None) -> Any:
         return () if obj is None else ("template",)
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form: Any = super().get_form(request, obj, change, **kwargs)
+        # Where the rules can be changed on the same page, their formset checks them.
+        inlines = self.get_inline_instances(request, obj)
+        form.rules_are_on_the_page = any(inline.has_change_permission(request, obj) for inline in inlines)
+        return form
+
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
@@ -101,7 +108,9 @@ class RequirementFormSet(BaseInlineFormSet[BadgeRequirement, BadgeTemplate, Requ
             raise ValidationError(activation.needs_requirement(self.instance))
 
     def _counts(self, form: RequirementForm) -> bool:
-        return form in self.initial_forms or form.has_changed()
+        # How many forms are said to be stored comes with the request, and is not believed.
+        is_stored = not form.instance._state.adding
+        return is_stored or (form not in self.initial_forms and form.has_changed())
 
 
 class PenaltyFormSet(BaseInlineFormSet[BadgePenalty, BadgeTemplate, PenaltyForm]):

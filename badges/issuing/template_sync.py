@@ -19,6 +19,7 @@ from badges.exceptions import ConfigurationError, UnexpectedAnswer
 from badges.models import Badge, BadgeRequirement, BadgeTemplate, ProviderAccount
 from badges.providers import registry
 from badges.providers.base import Provider
+from badges.rules.payload import storable_text
 
 logger = logging.getLogger(__name__)
 
@@ -197,7 +198,11 @@ class _Run:
 
     def store(self, page: TemplatePage) -> PageReport:
         before = self.report
-        fresh = {entry.external_id: entry for entry in page.templates if entry.external_id not in self.seen}
+        fresh = {
+            entry.external_id: entry
+            for entry in page.templates
+            if entry.external_id not in self.seen and self._can_be_asked_for(entry)
+        }
         self.seen.update(fresh)
         with transaction.atomic():
             rows = BadgeTemplate.objects.filter(account=self.account, external_id__in=fresh)
@@ -215,6 +220,16 @@ class _Run:
             unchanged=after.unchanged - before.unchanged,
             archived=after.archived - before.archived,
         )
+
+    def _can_be_asked_for(self, entry: ProviderTemplate) -> bool:
+        if storable_text(entry.external_id) == entry.external_id:
+            return True
+        text = gettext('"%(name)s" was left out: %(reason)s') % {
+            "name": storable_text(entry.name)[:NAME_LENGTH],
+            "reason": gettext("its identifier holds characters that no database keeps."),
+        }
+        self.report = evolve(self.report, skipped=(*self.report.skipped, text))
+        return False
 
     def _store_entry(self, entry: ProviderTemplate, row: BadgeTemplate | None) -> None:
         try:
@@ -296,13 +311,12 @@ def _clean(entry: ProviderTemplate) -> _Clean:
     if len(entry.external_id) > EXTERNAL_ID_LENGTH:
         text = gettext("its identifier is longer than %(limit)d characters.")
         raise ValidationError(text % {"limit": EXTERNAL_ID_LENGTH})
-    # PostgreSQL stores no NUL.
-    name = entry.name.replace("\0", "").strip() or entry.external_id
+    name = storable_text(entry.name).strip() or entry.external_id
     return _Clean(
         external_id=entry.external_id,
         values={
             "name": name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH - 1]}…",
-            "description": entry.description.replace("\0", ""),
+            "description": storable_text(entry.description),
             "image_url": _url(entry.image_url),
             "state": entry.state.value,
         },

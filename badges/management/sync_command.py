@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
-from badges.exceptions import BadgesError
+from badges.exceptions import BadgesError, describe
 from badges.issuing.template_sync import PageReport, sync_templates
 from badges.models import ProviderAccount
 
@@ -42,6 +42,8 @@ class SyncCommand(BaseCommand):
                 self._sync(account, options["site_id"], options["allow_empty"])
             except BadgesError as error:
                 errors.append(f"{account.name}: {error}")
+            except Exception as error:  # noqa: BLE001 - one account must not keep the others from being synchronized
+                errors.append(f"{account.name}: {describe(error)}")
         if errors:
             raise CommandError("\n".join(errors))
 

@@ -53,8 +53,10 @@ class ProviderAccount(TimeStamped):
     @property
     def has_preconfigured_key(self) -> bool:
         """Whether the key comes from ``BADGES_CONFIG[...]["ORGANIZATIONS"]``; it wins over the stored one."""
-        section = get_config().sections.get(self.provider, {})
-        return bool(self.external_id) and self.external_id in section.get("ORGANIZATIONS", {})
+        keys = get_config().sections.get(self.provider, {}).get("ORGANIZATIONS", {})
+        return bool(self.external_id) and any(
+            key and str(name).lower() == str(self.external_id).lower() for name, key in keys.items()
+        )
 
     def as_data(self) -> Account:
         """The account as providers take it. Decrypts the key.

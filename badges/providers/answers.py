@@ -135,6 +135,10 @@ def all_pages(
     for page_number in range(1, most + 1):
         page = fetch(page_number)
         more = _more_follow(page, page_number)
+        if page.has_next and not more:
+            raise UnexpectedAnswer(
+                f"{provider} contradicts itself about whether page {page_number} of a list is the last."
+            )
         if page.rows and page.rows == before:
             raise UnexpectedAnswer(f"{provider} answered page {page_number} of a list with the page before it.")
         if more and not page.rows:

@@ -205,7 +205,7 @@ class ApiConnection:
         return kind(f"{self._provider} refused (while {call.doing}, HTTP {status}): {words}", status_code=status)
 
     def _excerpt(self, call: Call, text: str) -> str:
-        return excerpt(text, (*self._secrets, *(word for word in call.private if len(word) > 2)))
+        return excerpt(text, (*self._secrets, *(word for word in call.private if len(word) > 1 or not word.isascii())))
 
 
 @frozen
@@ -295,10 +295,10 @@ def retry_after(header: str | None, now: datetime) -> float | None:
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return max(0.0, (aware - now).total_seconds())
+    except (ValueError, OverflowError):
         return None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (aware - now).total_seconds())
 
 
 def host_of(location: str) -> str:

@@ -6,6 +6,11 @@ from badges.data import Award
 from badges.exceptions import ProviderRejected
 
 
+def private_words(award: Award) -> tuple[str, ...]:
+    """What an answer about an award may repeat and an error must not: the learner's address and name."""
+    return (award.email, award.name, award.first_name, award.last_name)
+
+
 def require_recipient(award: Award) -> None:
     """Refuse an award that no provider could deliver.
 

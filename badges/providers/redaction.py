@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import json
 import re
 from collections.abc import Iterable
 from urllib.parse import quote
@@ -29,7 +30,15 @@ def spellings(secret: str) -> set[str]:
     if not secret:
         return set()
     encoded = {base64.b64encode(text.encode()).decode() for text in (secret, f"{secret}:")}
-    return {secret, quote(secret), quote(secret, safe=""), html.escape(secret), secret.replace("/", "\\/"), *encoded}
+    return {
+        secret,
+        quote(secret),
+        quote(secret, safe=""),
+        html.escape(secret),
+        secret.replace("/", "\\/"),
+        json.dumps(secret)[1:-1],
+        *encoded,
+    }
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:

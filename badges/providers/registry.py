@@ -72,7 +72,7 @@ def connect(account: Account) -> Provider:
         ConfigurationError: the account has no key, or the settings are unusable.
     """
     settings = provider_settings(account.provider)
-    key = settings.preconfigured_keys.get(account.external_id, account.api_key)
+    key = settings.preconfigured_keys.get(account.external_id.lower(), account.api_key)
     if not key:
         raise ConfigurationError(
             f'The {account.provider} account "{account.name}" has no API key. Enter one in the admin.'

@@ -68,16 +68,29 @@ def main(arguments: list[str] | None = None) -> int:
         start = seed.read_seed(options.seed) if options.seed else seed.default_seed()
         server = SandboxServer((options.host, options.port), start, verbose=options.verbose)
     except (ValueError, OSError, OverflowError) as error:
-        print(f"The provider sandbox cannot start: {error}", file=sys.stderr)
+        print(
+            f"The provider sandbox cannot start at {options.host}:{options.port}: {error}. "
+            "--port chooses another port, --seed another seed.",
+            file=sys.stderr,
+        )
         return 2
+
+    def stop(number: int, frame: object) -> None:
+        # A second signal within Event.set() would wait for a lock that this very thread holds.
+        for one in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(one, signal.SIG_IGN)
+        server.stopping.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: server.stopping.set())
+        signal.signal(number, stop)
     if options.until_input_ends:
         threading.Thread(target=_watch_input, args=(server.stopping,), daemon=True).start()
     with server:
         serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         serving.start()
         print(f"{READY}{server.base_url}", flush=True)
+        if sys.stdout.isatty():
+            print(f"\n{DESCRIPTION}\n{EPILOG}\nCtrl-C ends it.", flush=True)
         server.stopping.wait()
         server.shutdown()
         serving.join()

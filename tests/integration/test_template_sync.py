@@ -218,7 +218,7 @@ def test_texts_that_do_not_fit_are_cut(answers: Answers, account: models.CredlyO
     answers.pages = [[listed("a", "n" * 300, image_url="javascript:alert(1)", description="nul\0")]]
     sync_templates(account)
     template = models.BadgeTemplate.objects.get()
-    assert (len(template.name), template.image_url, template.description) == (255, "", "nul")
+    assert (len(template.name), template.image_url, template.description) == (255, "", "nul\ufffd")
     assert sync_templates(account).unchanged == 1
 
 
@@ -365,6 +365,17 @@ class TestCommands:
 
     def test_no_account_is_said(self, answers: Answers) -> None:
         assert self.run("sync_accredible_groups") == "There is no Accredible API config yet. Add one in the admin.\n"
+
+
+def test_an_entry_that_no_database_can_hold_is_left_out_and_the_others_are_kept(
+    answers: Answers, account: models.CredlyOrganization
+) -> None:
+    answers.pages = [[listed("nul\0id"), listed("a", "bad \ud83d name"), listed("b")]]
+
+    report = sync_templates(account)
+
+    assert (report.created, len(report.skipped)) == (2, 1)
+    assert models.BadgeTemplate.objects.get(external_id="a").name == "bad ? name"
 
 
 def test_an_image_that_could_not_be_fetched_this_time_stays(

@@ -95,6 +95,7 @@ def test_the_sandbox_toggle_changes_both_hosts() -> None:
 @pytest.mark.parametrize(
     ("section", "reason"),
     [
+        ({"USE_SANDBOXX": True}, r'"USE_SANDBOXX"\] is not a setting. Known: '),
         ({"USE_SANDBOX": "yes"}, "must be True or False"),
         ({"ACME_BASE_URL": 5}, "must be a string"),
         ({"ORGANIZATIONS": []}, "dict of id to API key"),
@@ -106,7 +107,7 @@ def test_a_providers_section_with_a_wrong_type_is_refused(section: dict[str, Any
 
 
 def test_preconfigured_keys_do_not_show_themselves() -> None:
-    config = parse({"acme": {"ORGANIZATIONS": {"org": "very-secret"}}})
+    config = parse({"acme": {"ORGANIZATIONS": {"ORG": "very-secret", "none": ""}}})
 
     assert config.provider("acme", DEFAULTS).preconfigured_keys == {"org": "very-secret"}
     assert "very-secret" not in repr(config)

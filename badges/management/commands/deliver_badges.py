@@ -11,8 +11,16 @@ from django.db.models import Count, Min
 from badges.exceptions import describe
 from badges.issuing.deliveries import due_badges, run_due
 from badges.models import Delivery
+from badges.toggles import is_badges_enabled
 
 BROKEN = "broken"
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
 
 
 class Command(BaseCommand):
@@ -20,26 +28,32 @@ class Command(BaseCommand):
 
     help = (
         "Carry out the deliveries (public signals and provider calls) that are due: those whose next attempt has come, "
-        "and those whose worker died. Run it every minute, by cron or a timer. Exits with 0, also when deliveries "
-        "remain (how many is in the report), and with 1 if some could not be worked on at all."
+        "and those whose worker died. Run it every minute, by cron or a timer; it prints nothing if there was nothing. "
+        "Exits with 0, also when deliveries remain (how many is in the report), and with 1 if some could not be worked "
+        "on at all."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--limit", type=int, default=0, help="Stop after this many badges. Default: no limit.")
+        parser.add_argument("--limit", type=_at_least_one, help="Stop after this many badges. Default: no limit.")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not is_badges_enabled():
+            raise CommandError("BADGES_ENABLED is off, so nothing is delivered. Set it to True.")
         outcomes: Counter[str] = Counter()
         for number, badge_id in enumerate(due_badges(), start=1):
             if options["limit"] and number > options["limit"]:
                 break
             outcomes.update(self._run(badge_id))
+        waiting = Delivery.objects.filter(status__in=Delivery.OPEN).aggregate(
+            number=Count("pk"), next=Min("next_attempt_at")
+        )
+        if not outcomes and not waiting["number"] and options["verbosity"] < 2:
+            # Cron mails whatever is printed.
+            return
         self.stdout.write(
             f"{outcomes.total() - outcomes[BROKEN]} attempts: {outcomes['done']} done, {outcomes['retry']} to be "
             f"retried, {outcomes['dead']} given up, {outcomes['cancelled']} cancelled, {outcomes['lost']} lost to "
             "another worker."
-        )
-        waiting = Delivery.objects.filter(status__in=Delivery.OPEN).aggregate(
-            number=Count("pk"), next=Min("next_attempt_at")
         )
         if waiting["number"]:
             self.stdout.write(f"{waiting['number']} waiting, the next one at {waiting['next']:%Y-%m-%d %H:%M:%S %Z}.")

@@ -13,6 +13,7 @@ from badges.eventbus.producer import require_bus
 from badges.exceptions import BadgesError
 from badges.rules.payload import from_json
 from badges.rules.schema import EventSchema, event_schema, find_signal
+from badges.toggles import is_badges_enabled
 
 TOPIC = "learning-badges-lifecycle"
 EXAMPLE = (
@@ -47,6 +48,8 @@ class Command(BaseCommand):
             require_bus()
         except BadgesError as error:
             raise CommandError(str(error)) from error
+        if not is_badges_enabled():
+            self.stderr.write("BADGES_ENABLED is off here: this service will take no notice of the event.")
         metadata = signal.generate_signal_metadata()
         get_producer().send(
             signal=signal,

@@ -69,27 +69,31 @@ class AccredibleClient:
         )
         return record(self._v1.call(call), "credential")
 
-    def update(self, credential_id: str, values: Mapping[str, object]) -> Record:
+    def update(self, credential_id: str, values: Mapping[str, object], private: tuple[str, ...]) -> Record:
         """Change these values of a credential."""
         call = Call(
-            "PUT", ("credentials", credential_id), "expiring a credential", body={"credential": values}, changes=True
+            "PUT",
+            ("credentials", credential_id),
+            "expiring a credential",
+            body={"credential": values},
+            changes=True,
+            private=private,
         )
         return record(self._v1.call(call), "credential")
 
-    def credential(self, credential_id: str) -> Record:
+    def credential(self, credential_id: str, private: tuple[str, ...]) -> Record:
         """One credential."""
-        return record(
-            self._v1.call(Call("GET", ("credentials", credential_id), "asking for a credential")), "credential"
-        )
+        call = Call("GET", ("credentials", credential_id), "asking for a credential", private=private)
+        return record(self._v1.call(call), "credential")
 
-    def search(self, query: Mapping[str, object]) -> tuple[Record, ...]:
+    def search(self, query: Mapping[str, object], private: tuple[str, ...]) -> tuple[Record, ...]:
         """The newest credentials that meet all conditions, as the flat rows of version 2: they have no ``url``."""
         call = Call(
             "POST",
             ("credentials", "search"),
             "looking for a credential",
             body={"query": query, "sort": {"id": "desc"}, "page": {"size": FULL_PAGE, "from": 0}},
-            private=tuple(str(value) for value in query.values()),
+            private=private,
         )
         answer = self._v2.call(call)
         return list_page(answer, "credentials", record(answer, "meta"), "cursor", "Accredible").rows

@@ -19,7 +19,7 @@ from badges.exceptions import (
 from badges.providers.accredible.client import AccredibleClient
 from badges.providers.answers import Record, all_pages, has_passed, identifier, record, text, url
 from badges.providers.base import Features, Provider
-from badges.providers.recipients import require_recipient
+from badges.providers.recipients import private_words, require_recipient
 
 
 class AccredibleProvider(Provider):
@@ -61,7 +61,7 @@ class AccredibleProvider(Provider):
     def issue(self, award: Award) -> IssuedBadge:
         """Create a credential. Without credits left, Accredible creates it unpublished."""
         require_recipient(award)
-        answer = self._client.create(_body(award), private=(award.email, award.name))
+        answer = self._client.create(_body(award), private=private_words(award))
         if not identifier(answer, "id"):
             raise UnexpectedAnswer(
                 "Accredible answered a new credential without its id. It is looked up before it is created again.",
@@ -77,7 +77,7 @@ class AccredibleProvider(Provider):
         """
         ends = max(_utc_date(award.issued_at), datetime.now(UTC).date() - timedelta(days=1))
         try:
-            answer = self._client.update(external_id, {"expired_on": ends.isoformat()})
+            answer = self._client.update(external_id, {"expired_on": ends.isoformat()}, private_words(award))
         except ProviderRejected as refusal:
             if refusal.status_code != 404:
                 raise
@@ -98,7 +98,7 @@ class AccredibleProvider(Provider):
         app was installed). It is adopted because the group would not take a second one, but not when it has expired.
         """
         own_id = str(award.uuid)
-        ours = self._search({"license_id": own_id}, lambda row: identifier(row, "license_id").lower() == own_id)
+        ours = self._search({"license_id": own_id}, lambda row: identifier(row, "license_id").lower() == own_id, award)
         if ours:
             return next((badge for badge in ours if badge.is_valid), ours[0])
         if not award.email:
@@ -109,25 +109,28 @@ class AccredibleProvider(Provider):
                 text(row, "recipient_email").casefold() == award.email.strip().casefold()
                 and identifier(record(row, "group"), "id") == award.template_external_id
             ),
+            award,
         )
         return next((badge for badge in sent if badge.is_valid), None)
 
-    def _search(self, query: Mapping[str, object], matches: Callable[[Record], bool]) -> list[IssuedBadge]:
+    def _search(
+        self, query: Mapping[str, object], matches: Callable[[Record], bool], award: Award
+    ) -> list[IssuedBadge]:
         # Conditions are checked again: were one not known to the API and ignored, any credential could come back.
-        rows = self._client.search(query)
+        rows = self._client.search(query, private_words(award))
         found = [row for row in rows if matches(row)]
         if rows and not found:
             raise UnexpectedAnswer(
                 "Accredible searched for a credential and answered others. It is not known whether it holds this one."
             )
-        return [self._full(row) for row in found]
+        return [self._full(row, award) for row in found]
 
-    def _full(self, row: Record) -> IssuedBadge:
+    def _full(self, row: Record, award: Award) -> IssuedBadge:
         credential_id = identifier(row, "id", "encoded_id", "uuid")
         if not credential_id:
             raise UnexpectedAnswer("Accredible found a credential and answered it without its id.")
         try:
-            answer = self._client.credential(credential_id)
+            answer = self._client.credential(credential_id, private_words(award))
         except ProviderRejected:
             return _issued(row, credential_id)
         return _issued({**row, **answer}, identifier(answer, "id") or credential_id)

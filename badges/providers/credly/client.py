@@ -61,21 +61,20 @@ class CredlyClient:
             )
         )
 
-    def revoke(self, badge_id: str, reason: str) -> Record:
+    def revoke(self, badge_id: str, reason: str, private: tuple[str, ...]) -> Record:
         """Revoke a badge. The reason is obligatory and may be shown to the learner."""
         path = (*self._organization, "badges", badge_id, "revoke")
-        return self._data(Call("PUT", path, "revoking a badge", body={"reason": reason}, changes=True))
+        return self._data(Call("PUT", path, "revoking a badge", body={"reason": reason}, changes=True, private=private))
 
-    def badge(self, badge_id: str) -> Record:
+    def badge(self, badge_id: str, private: tuple[str, ...]) -> Record:
         """One issued badge."""
-        return self._data(Call("GET", (*self._organization, "badges", badge_id), "asking for a badge"))
+        path = (*self._organization, "badges", badge_id)
+        return self._data(Call("GET", path, "asking for a badge", private=private))
 
-    def badges(self, page: int, conditions: Mapping[str, str]) -> ListPage:
+    def badges(self, page: int, conditions: Mapping[str, str], private: tuple[str, ...]) -> ListPage:
         """A page of the issued badges that meet all conditions. Credly's filter cannot quote: check what comes."""
         wanted = "|".join(f"{key}::{value}" for key, value in conditions.items())
-        return self._list(
-            "badges", "looking for a badge", {"filter": wanted, "page": str(page)}, private=tuple(conditions.values())
-        )
+        return self._list("badges", "looking for a badge", {"filter": wanted, "page": str(page)}, private=private)
 
     def _list(self, name: str, doing: str, query: Mapping[str, str], private: tuple[str, ...] = ()) -> ListPage:
         # Pages are asked for by number: next_page_url is known to lose the filters, and may lead to another host.

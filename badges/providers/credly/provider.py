@@ -13,7 +13,7 @@ from badges.exceptions import ProviderRejected, UnexpectedAnswer
 from badges.providers.answers import Record, all_pages, has_passed, identifier, record, text, url
 from badges.providers.base import Features, Provider
 from badges.providers.credly.client import CredlyClient
-from badges.providers.recipients import require_recipient
+from badges.providers.recipients import private_words, require_recipient
 
 logger = logging.getLogger(__name__)
 
@@ -47,8 +47,8 @@ class CredlyProvider(Provider):
     def check_account(self) -> AccountInfo:
         """Ask for the organization itself."""
         answer = self._client.organization()
-        if not identifier(answer, "id"):
-            raise UnexpectedAnswer("Credly answered the organization without its id. Check the provider's URLs.")
+        if identifier(answer, "id").lower() != self.account.external_id.lower():
+            raise UnexpectedAnswer("Credly did not answer with the organization asked for. Check the provider's URLs.")
         return AccountInfo(name=text(answer, "name"))
 
     def templates(self) -> Iterator[TemplatePage]:
@@ -60,7 +60,7 @@ class CredlyProvider(Provider):
     def issue(self, award: Award) -> IssuedBadge:
         """Issue a badge. Credly mails the learner, who accepts or rejects it."""
         require_recipient(award)
-        answer = self._client.issue(_body(award), private=(award.email, award.name))
+        answer = self._client.issue(_body(award), private=private_words(award))
         if not identifier(answer, "id"):
             raise UnexpectedAnswer(
                 "Credly answered an issued badge without its id. It is looked up before it is issued again.",
@@ -71,9 +71,9 @@ class CredlyProvider(Provider):
     def revoke(self, external_id: str, *, award: Award, reason: str) -> IssuedBadge:
         """Revoke a badge. One that is revoked or deleted at Credly already counts as done."""
         try:
-            answer = self._client.revoke(external_id, reason or "Revoked by the issuer.")
+            answer = self._client.revoke(external_id, reason or "Revoked by the issuer.", private_words(award))
         except ProviderRejected as refusal:
-            return self._after_refused_revocation(external_id, refusal)
+            return self._after_refused_revocation(external_id, refusal, award)
         revoked = _issued({"state": "revoked", **answer}, external_id)
         if revoked.is_valid:
             raise UnexpectedAnswer(
@@ -91,6 +91,7 @@ class CredlyProvider(Provider):
         ours = self._search(
             {**template, "issuer_earner_id": str(award.uuid)},
             lambda row: text(row, "issuer_earner_id").lower() == str(award.uuid),
+            award,
         )
         if ours:
             return next((badge for badge in ours if badge.is_valid), ours[0])
@@ -102,17 +103,23 @@ class CredlyProvider(Provider):
                 text(row, "recipient_email").casefold() == award.email.strip().casefold()
                 and identifier(record(row, "badge_template"), "id") == award.template_external_id
             ),
+            award,
         )
         return next((badge for badge in sent if badge.is_valid), None)
 
-    def _search(self, conditions: Mapping[str, str], matches: Callable[[Record], bool]) -> list[IssuedBadge]:
+    def _search(
+        self, conditions: Mapping[str, str], matches: Callable[[Record], bool], award: Award
+    ) -> list[IssuedBadge]:
         # The filter's keys are not all documented: were one ignored, the whole organization would come back.
-        pages = all_pages(lambda page: self._client.badges(page, conditions), self.label, most=MOST_SEARCH_PAGES)
+        private = private_words(award)
+        pages = all_pages(
+            lambda page: self._client.badges(page, conditions, private), self.label, most=MOST_SEARCH_PAGES
+        )
         return [_issued(row) for _, page in pages for row in page.rows if identifier(row, "id") and matches(row)]
 
-    def _after_refused_revocation(self, external_id: str, refusal: ProviderRejected) -> IssuedBadge:
+    def _after_refused_revocation(self, external_id: str, refusal: ProviderRejected, award: Award) -> IssuedBadge:
         try:
-            held = _issued(self._client.badge(external_id), external_id)
+            held = _issued(self._client.badge(external_id, private_words(award)), external_id)
         except ProviderRejected as missing:
             if missing.status_code != 404:
                 raise refusal from None

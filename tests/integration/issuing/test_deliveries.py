@@ -75,6 +75,26 @@ def test_the_sweep_reports_what_still_waits(badge: Badge, provider: type[Scripte
     assert "1 waiting, the next one at " in output.getvalue()
 
 
+def test_the_sweep_prints_nothing_if_there_was_nothing() -> None:
+    output = io.StringIO()
+
+    call_command("deliver_badges", stdout=output)
+
+    assert output.getvalue() == ""
+
+
+def test_the_sweep_says_when_the_feature_is_off(settings: Any) -> None:
+    settings.BADGES_ENABLED = False
+
+    with pytest.raises(CommandError, match="BADGES_ENABLED is off"):
+        call_command("deliver_badges")
+
+
+def test_a_limit_that_allows_nothing_is_refused() -> None:
+    with pytest.raises(CommandError, match="limit"):
+        call_command("deliver_badges", "--limit", "-1")
+
+
 def test_the_sweep_takes_up_what_a_killed_worker_left(badge: Badge, provider: type[ScriptedProvider]) -> None:
     def killed(award: Award) -> None:
         raise SystemExit

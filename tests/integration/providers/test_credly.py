@@ -12,7 +12,7 @@ from responses.matchers import json_params_matcher, query_param_matcher
 
 from badges.data import AccountInfo, IssuedBadge, TemplateState
 from badges.exceptions import ProviderAuthError, ProviderRejected, UnexpectedAnswer
-from tests.integration.providers.helpers import AWARD, CREDLY, KEY, credly
+from tests.integration.providers.helpers import AWARD, CREDLY, CREDLY_ORGANIZATION, KEY, credly
 
 BADGE_ID = "faa0629c-55f3-4293-9964-9346e22d2edd"
 PENDING: dict[str, Any] = {
@@ -42,7 +42,7 @@ def mock() -> Any:
 
 
 def test_the_account_is_checked_with_the_documented_header(mock: Any) -> None:
-    mock.get(CREDLY, json={"data": {"id": "1", "name": "Academy", "new_attribute": 1}, "metadata": {}})
+    mock.get(CREDLY, json={"data": {"id": CREDLY_ORGANIZATION, "name": "Academy", "new_attribute": 1}, "metadata": {}})
     assert credly().check_account() == AccountInfo(name="Academy")
     # "k3y-of-the-account:" with its colon, in base 64.
     assert mock.calls[0].request.headers["Authorization"] == "Basic azN5LW9mLXRoZS1hY2NvdW50Og=="
@@ -62,7 +62,7 @@ def test_an_answer_that_is_no_organization_does_not_pass_the_check(mock: Any) ->
 
 def test_the_sandbox_host_is_used_when_the_settings_say_so(mock: Any, settings: Any) -> None:
     settings.BADGES_CONFIG = {"credly": {"USE_SANDBOX": True}}
-    mock.get(CREDLY.replace("api.", "sandbox-api."), json={"data": {"id": "1", "name": "Academy"}})
+    mock.get(CREDLY.replace("api.", "sandbox-api."), json={"data": {"id": CREDLY_ORGANIZATION, "name": "Academy"}})
     assert credly().check_account().name == "Academy"
 
 

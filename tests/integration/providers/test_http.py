@@ -21,7 +21,7 @@ from badges.exceptions import (
     UnexpectedAnswer,
 )
 from badges.providers import http
-from tests.integration.providers.helpers import AWARD, CREDLY, KEY, credly
+from tests.integration.providers.helpers import AWARD, CREDLY, CREDLY_ORGANIZATION, KEY, credly
 
 ISSUE = f"{CREDLY}/badges"
 MESSAGE = {"data": {"message": f"No badge for {AWARD.email} ({AWARD.name}), key {KEY}"}, "metadata": None}
@@ -152,7 +152,7 @@ def test_a_netrc_does_not_replace_the_key(tmp_path: Any, monkeypatch: pytest.Mon
     netrc = tmp_path / "netrc"
     netrc.write_text("machine api.credly.com login other password other")
     monkeypatch.setenv("NETRC", str(netrc))
-    answer = responses.get(CREDLY, json={"data": {"id": "1", "name": "Academy"}})
+    answer = responses.get(CREDLY, json={"data": {"id": CREDLY_ORGANIZATION, "name": "Academy"}})
     credly().check_account()
     assert answer.calls[0].request.headers["Authorization"] == "Basic azN5LW9mLXRoZS1hY2NvdW50Og=="
 

@@ -1,0 +1,71 @@
+"""An account's key: not in the report of an error, not put back, not dropped in silence."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.db import OperationalError
+from django.test import Client
+
+from badges.data import AccountInfo
+from badges.models import CredlyOrganization, ProviderAccount
+from tests.factories import CredlyOrganizationFactory
+from tests.integration.admin.pages import url
+from tests.integration.fake_provider import FakeProvider
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_key_that_is_typed_does_not_stand_in_the_report_of_an_error(
+    admin_client: Client, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise OperationalError
+
+    settings.ADMINS = [("Ops", "ops@example.com")]
+    monkeypatch.setattr(CredlyOrganization, "save", fail)
+    admin_client.raise_request_exception = False
+
+    answer = admin_client.post(
+        url("credlyorganization", "add"), {"external_id": str(uuid.uuid4()), "name": "A", "new_key": "TYPED-SECRET"}
+    )
+
+    assert answer.status_code == 500
+    assert mail.outbox
+    assert not any("TYPED-SECRET" in message.body for message in mail.outbox)
+
+
+def test_saving_a_form_does_not_put_back_a_key_that_was_replaced_meanwhile(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = CredlyOrganizationFactory(api_key="old")
+
+    def replaced_meanwhile(self: FakeProvider) -> AccountInfo:
+        other = ProviderAccount.objects.get(pk=account.pk)
+        other.api_key = "new"
+        other.save()
+        return AccountInfo(name="Acme")
+
+    monkeypatch.setattr(FakeProvider, "check_account", replaced_meanwhile)
+
+    admin_client.post(
+        url("credlyorganization", account.pk, "change"),
+        {"external_id": account.external_id, "name": "Renamed", "new_key": ""},
+    )
+
+    saved = ProviderAccount.objects.get(pk=account.pk)
+    assert (saved.name, saved.api_key) == ("Renamed", "new")
+
+
+def test_a_new_key_is_not_dropped_in_silence_when_something_else_is_wrong(admin_client: Client) -> None:
+    account = CredlyOrganizationFactory(api_key="old")
+
+    page = admin_client.post(
+        url("credlyorganization", account.pk, "change"), {"external_id": "nonsense", "name": "A", "new_key": "new"}
+    )
+
+    assert "Enter the key again" in page.content.decode()
+    assert ProviderAccount.objects.get(pk=account.pk).api_key == "old"
