@@ -56,7 +56,7 @@ def add_organization(page: Page, identifier: str, key: str) -> None:
 
 def test_an_organization_is_checked_and_its_templates_are_synchronized(admin: Page) -> None:
     add_organization(admin, ORGANIZATION_ID, "wrong")
-    expect(admin.locator(".errorlist")).to_contain_text("Credly")
+    expect(admin.locator(".errorlist.nonfield")).to_contain_text("Credly")
     assert not models.CredlyOrganization.objects.exists()
 
     add_organization(admin, ORGANIZATION_ID, ORGANIZATION_TOKEN)
