@@ -29,7 +29,7 @@ from badges.exceptions import (
     UnexpectedAnswer,
 )
 from badges.providers.answers import Record, is_web_address
-from badges.providers.redaction import excerpt
+from badges.providers.redaction import excerpt, protect_logs
 
 LARGEST_ANSWER = 8 * 1024 * 1024
 _CHUNK = 16 * 1024
@@ -77,6 +77,7 @@ class ApiConnection:
                 f"The address of {provider}'s API is not an http(s) URL (without user name and password). Correct the "
                 f"provider's API_BASE_URL in BADGES_CONFIG."
             )
+        protect_logs()
         self._provider = provider
         self._base_url = base_url if base_url.endswith("/") else f"{base_url}/"
         self._auth = _Authorization(authorization)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import logging
 import re
 from collections.abc import Iterable
 from urllib.parse import quote
@@ -60,6 +61,21 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     if len(text) > _WINDOW + _LONGEST_PRIVATE:
         window = window[:-_LONGEST_PRIVATE]
     return " ".join("".join(char if char.isprintable() else " " for char in window).split())
+
+
+class RedactingFilter(logging.Filter):
+    """Lets every log record through, without credentials and e-mail addresses in its text."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = redact(record.getMessage()), ()
+        return True
+
+
+def protect_logs() -> None:
+    """Have urllib3's own log lines redacted: they quote whole addresses, queries included. Again does nothing more."""
+    logger = logging.getLogger("urllib3.connectionpool")
+    if not any(isinstance(known, RedactingFilter) for known in logger.filters):
+        logger.addFilter(RedactingFilter())
 
 
 def excerpt(text: str, secrets: Iterable[str] = (), length: int = 200) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from typing import Any
 
@@ -54,6 +55,18 @@ def test_a_wait_that_no_calendar_knows_is_no_wait(header: str) -> None:
     with pytest.raises(ProviderUnavailable) as error:
         credly().check_account()
     assert error.value.retry_after is None
+
+
+def test_no_log_line_of_the_http_library_holds_a_learners_address(caplog: pytest.LogCaptureFixture) -> None:
+    credly()
+    logger = logging.getLogger("urllib3.connectionpool")
+
+    with caplog.at_level(logging.DEBUG, logger.name):
+        logger.warning("Failed to parse headers (url=%s): %s", "https://x/?filter=email%3A%3Aanna%40example.com", "bad")
+        logger.debug('"GET /badges?recipient_email::anna@example.com HTTP/1.1" 200')
+
+    assert len(caplog.records) == 2
+    assert "anna" not in caplog.text
 
 
 @responses.activate
