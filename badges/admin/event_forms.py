@@ -28,6 +28,8 @@ class EventForm(ModelForm[Owner]):
     """What requirements and penalties share."""
 
     event_type = forms.ChoiceField(label=_("Event type"), choices=event_choices)
+    rules_are_on_the_page = False
+    """Whether the rules can be changed together with the event type; their own formset checks them then."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -41,8 +43,6 @@ class EventForm(ModelForm[Owner]):
         if "event_type" in self.changed_data and cleaned.get("event_type") and not self.instance._state.adding:
             self._check_stored_rules(cleaned["event_type"])
         return cleaned
-
-    rules_are_on_the_page = False
 
     def _check_stored_rules(self, event_type: str) -> None:
         """Refuse an event type that the stored rules cannot have, where they are not changed together with it."""
