@@ -19,6 +19,7 @@ from openedx_events.learning.signals import BADGE_AWARDED, BADGE_REVOKED
 
 from badges.conf import GENERAL_SECTIONS, BadgesConfig, get_config
 from badges.exceptions import BadgesError, ConfigurationError, RuleError
+from badges.issuing.sweep import PATIENCE
 from badges.models import ProviderAccount
 from badges.models.fields import encryption_secrets
 from badges.providers import registry
@@ -141,11 +142,12 @@ def _project() -> Iterator[CheckMessage]:
 
 
 def _deliveries(config: BadgesConfig) -> Iterator[CheckMessage]:
-    longest_call = config.http.connect_timeout + config.http.read_timeout
-    if config.deliveries.lease < 2 * longest_call:
+    # A look-up and the call itself, each with a new token at worst, and waiting for its turn below the ceiling.
+    longest = 4 * (config.http.connect_timeout + config.http.read_timeout + PATIENCE)
+    if config.deliveries.lease < longest:
         yield Caution(
-            f'BADGES_CONFIG["deliveries"]["lease"] is {config.deliveries.lease:g} seconds, and two calls to a provider '
-            f"may take {2 * longest_call:g}: a second worker could begin while the first one still works.",
+            f'BADGES_CONFIG["deliveries"]["lease"] is {config.deliveries.lease:g} seconds, and the calls of an attempt '
+            f"may take {longest:g}: a second worker could begin while the first one still works.",
             hint='Raise the lease, or lower the timeouts in BADGES_CONFIG["http"].',
             id="badges.W009",
         )
@@ -209,7 +211,12 @@ def _providers(config: BadgesConfig) -> Iterator[CheckMessage]:
             )
             continue
         prefix = f"{slug.upper().replace('-', '_')}_{'SANDBOX_' if found.use_sandbox else ''}"
-        for key, url in ((f"{prefix}API_BASE_URL", found.api_base_url), (f"{prefix}BASE_URL", found.base_url)):
+        addresses = {
+            f"{prefix}API_BASE_URL": found.api_base_url,
+            f"{prefix}BASE_URL": found.base_url,
+            f"{prefix}OAUTH_TOKEN_URL": found.address("OAUTH_TOKEN_URL"),
+        }
+        for key, url in addresses.items():
             yield from _address(slug, key, url, is_declared=key in cls.settings_defaults)
 
 

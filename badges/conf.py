@@ -10,7 +10,7 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from django.conf import settings
 from django.core.signals import setting_changed
 
@@ -30,7 +30,20 @@ DEFAULT_IGNORED_KEYPATHS = (
     "course.start",
     "course.end",
 )
-GENERAL_SECTIONS = frozenset({"events", "rules", "providers", "deliveries", "http"})
+COUNTS = frozenset({"calls", "failures"})
+GENERAL_SECTIONS = frozenset({"events", "rules", "providers", "deliveries", "http", "rate"})
+FOR_EVERY_PROVIDER = frozenset({"USE_SANDBOX", "ORGANIZATIONS", "RATE"})
+
+
+@frozen
+class RateSettings:
+    """The ceiling of calls to one account, shared by all workers: at most ``calls`` in any ``seconds``.
+
+    Accredible documents 2,000 calls in 5 minutes, counted in periods of 30 seconds; Credly documents no number.
+    """
+
+    calls: float = 150.0
+    seconds: float = 30.0
 
 
 @frozen
@@ -45,6 +58,13 @@ class ProviderSettings:
     use_sandbox: bool
     preconfigured_keys: Mapping[str, str] = field(factory=dict, repr=False)
     """``ORGANIZATIONS``: external id of an account, in lower case -> API key that comes from the settings."""
+    rate: RateSettings = RateSettings()
+    others: Mapping[str, Any] = field(factory=dict, repr=False)
+    """The whole section over the defaults of the provider's class: for what only this provider knows."""
+
+    def address(self, name: str) -> str:
+        """Another address of this provider, ``<SLUG>_<name>`` or ``<SLUG>_SANDBOX_<name>``; empty if unset."""
+        return str(self.others.get(f"{self.slug.upper().replace('-', '_')}_{'SANDBOX_' * self.use_sandbox}{name}", ""))
 
 
 @frozen
@@ -57,12 +77,18 @@ class HTTPSettings:
 
 @frozen
 class DeliverySettings:
-    """How deliveries are leased and retried, in seconds."""
+    """How deliveries are leased and retried, in seconds, and when an account rests."""
 
     lease: float = 300.0
     first_retry: float = 30.0
     longest_retry: float = 6 * 3600.0
     give_up_after: float = 3 * 24 * 3600.0
+    pause: float = 60.0
+    """How long an account rests after ``failures`` failed attempts in a row; doubles up to ``longest_pause``."""
+    longest_pause: float = 600.0
+    check_stopped: float = 900.0
+    """How often an account whose key is refused is checked again; doubles up to ``longest_retry``."""
+    failures: float = 5
 
 
 @frozen
@@ -75,6 +101,7 @@ class BadgesConfig:
     """Slug -> dotted path of a provider class, in addition to those that come with this app."""
     http: HTTPSettings = HTTPSettings()
     deliveries: DeliverySettings = DeliverySettings()
+    rate: RateSettings = RateSettings()
     sections: Mapping[str, Mapping[str, Any]] = field(factory=dict, repr=False)
     """The providers' own sections, as they stand in the settings."""
 
@@ -85,8 +112,8 @@ class BadgesConfig:
             ConfigurationError: a value has the wrong type.
         """
         own = self.sections.get(slug, {})
-        if unknown := sorted(set(own) - set(defaults) - {"USE_SANDBOX", "ORGANIZATIONS"}):
-            known = ", ".join(sorted({*defaults, "USE_SANDBOX", "ORGANIZATIONS"}))
+        if unknown := sorted(set(own) - set(defaults) - FOR_EVERY_PROVIDER):
+            known = ", ".join(sorted({*defaults, *FOR_EVERY_PROVIDER}))
             raise ConfigurationError(f'BADGES_CONFIG["{slug}"]["{unknown[0]}"] is not a setting. Known: {known}.')
         section = {**defaults, **own}
         prefix = slug.upper().replace("-", "_")
@@ -97,19 +124,27 @@ class BadgesConfig:
         keys = section.get("ORGANIZATIONS", {})
         if not isinstance(keys, Mapping):
             raise ConfigurationError(f'BADGES_CONFIG["{slug}"]["ORGANIZATIONS"] must be a dict of id to API key.')
+        addresses = {key: _text(section, slug, key) for key in section if key.endswith("_URL")}
         return ProviderSettings(
             slug=slug,
             base_url=_url(section, slug, f"{prefix}_{sandbox}BASE_URL"),
             api_base_url=_url(section, slug, f"{prefix}_{sandbox}API_BASE_URL"),
             use_sandbox=use_sandbox,
             preconfigured_keys={str(name).lower(): str(key) for name, key in keys.items() if key},
+            rate=_numbers(RateSettings, section, "RATE", f'BADGES_CONFIG["{slug}"]', self.rate),
+            others={**section, **addresses},
         )
 
 
-def _url(section: Mapping[str, Any], slug: str, key: str) -> str:
+def _text(section: Mapping[str, Any], slug: str, key: str) -> str:
     value = section.get(key, "")
     if not isinstance(value, str):
         raise ConfigurationError(f'BADGES_CONFIG["{slug}"]["{key}"] must be a string.')
+    return value
+
+
+def _url(section: Mapping[str, Any], slug: str, key: str) -> str:
+    value = _text(section, slug, key)
     return value if not value or value.endswith("/") else f"{value}/"
 
 
@@ -119,23 +154,25 @@ def _strings(value: object, where: str) -> tuple[str, ...]:
     raise ConfigurationError(f"{where} must be a list of strings.")
 
 
-def _section(raw: Mapping[Any, Any], key: str) -> Mapping[Any, Any]:
+def _section(raw: Mapping[Any, Any], key: str, where: str = "BADGES_CONFIG") -> Mapping[Any, Any]:
     value = raw.get(key, {})
     if not isinstance(value, Mapping):
-        raise ConfigurationError(f'BADGES_CONFIG["{key}"] must be a dict.')
+        raise ConfigurationError(f'{where}["{key}"] must be a dict.')
     return value
 
 
-def _numbers(cls: type[Any], raw: Mapping[str, Any], key: str) -> Any:
-    section = _section(raw, key)
+def _numbers(cls: type[Any], raw: Mapping[str, Any], key: str, at: str = "BADGES_CONFIG", base: Any = None) -> Any:
+    section = _section(raw, key, at)
     known = set(cls.__annotations__)
     for name, value in section.items():
-        where = f'BADGES_CONFIG["{key}"]["{name}"]'
+        where = f'{at}["{key}"]["{name}"]'
         if name not in known:
             raise ConfigurationError(f"{where} is not a setting. Known: {', '.join(sorted(known))}.")
         if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-            raise ConfigurationError(f"{where} must be a positive number of seconds.")
-    return cls(**section)
+            raise ConfigurationError(f"{where} must be a positive number.")
+        if name in COUNTS and (value < 1 or value != int(value)):
+            raise ConfigurationError(f"{where} must be a whole number from 1.")
+    return evolve(base or cls(), **section)
 
 
 def parse(raw: object) -> BadgesConfig:
@@ -163,6 +200,7 @@ def parse(raw: object) -> BadgesConfig:
         providers=dict(providers),
         http=_numbers(HTTPSettings, raw, "http"),
         deliveries=_numbers(DeliverySettings, raw, "deliveries"),
+        rate=_numbers(RateSettings, raw, "rate"),
         sections={key: _section(raw, key) for key in raw if key not in GENERAL_SECTIONS},
     )
 

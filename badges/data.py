@@ -54,6 +54,8 @@ class Account:
     external_id: str = ""
     """Credly: the organization's UUID. Empty where the provider has no such thing."""
     api_key: str = field(default="", repr=False)
+    client_id: str = ""
+    """With one, ``api_key`` is the client's secret (OAuth 2 client credentials)."""
 
 
 @frozen
@@ -61,6 +63,14 @@ class AccountInfo:
     """What the provider answered when an account was checked."""
 
     name: str
+
+
+@frozen
+class Criterion:
+    """Something that earns a badge, as the provider describes it."""
+
+    title: str = ""
+    url: str = ""
 
 
 @frozen
@@ -72,6 +82,10 @@ class ProviderTemplate:
     description: str = ""
     image_url: str = ""
     state: TemplateState = TemplateState.ACTIVE
+    image_key: str = ""
+    """Names the image where its address takes a call of its own: :meth:`badges.providers.base.Provider.image_url`."""
+    skills: tuple[str, ...] = ()
+    criteria: tuple[Criterion, ...] = ()
 
 
 @frozen
@@ -120,3 +134,38 @@ class IssuedBadge:
     """Where the learner sees or accepts it."""
     is_valid: bool = True
     """False where the provider says that it is revoked, rejected or expired."""
+    is_revoked: bool = False
+    """Whether the issuer took it away at the provider, as far as the provider tells that from other ends."""
+
+
+@frozen
+class ListedBadge:
+    """A badge in a provider's list of all that it holds, with what it takes to find ours."""
+
+    badge: IssuedBadge
+    own_id: str = ""
+    """Our identifier, as it travelled with the request; empty where the badge was issued by somebody else."""
+    template_external_id: str = ""
+    email: str = field(default="", repr=False)
+    issued_at: datetime | None = None
+    """When the learner got it; aware. None where the provider does not say."""
+
+
+@frozen
+class Exchange:
+    """One call to a provider, as it may be kept: without secrets and personal data."""
+
+    doing: str
+    """What the call was for, as it stands after "while": "issuing a badge"."""
+    method: str
+    path: str
+    """Below the API's base URL, without a query."""
+    asked: str
+    """The beginning of the request's body or query, redacted."""
+    status: int | None
+    """The HTTP status; None where there was no answer."""
+    answered: str
+    """The beginning of the answer, or what went wrong, redacted."""
+    duration_ms: int
+    changes: bool
+    """Whether the provider was asked to do something."""

@@ -17,8 +17,16 @@ class ConfigurationError(BadgesError):
     """A setting is missing, has the wrong type, or names something that does not exist."""
 
 
+class AccountUnusable(ConfigurationError):
+    """A provider account has no key, or one that cannot be read or sent. Nothing works on it until that is mended."""
+
+
 class UnknownProvider(ConfigurationError):
     """No provider is registered under this slug."""
+
+
+class ForbiddenMove(BadgesError):
+    """A delivery was to be brought from one status into another that cannot follow it."""
 
 
 class RuleError(BadgesError):
@@ -65,6 +73,10 @@ class ProviderUnavailable(ProviderError):
 
 class ProviderRateLimited(ProviderError):
     """The provider answered 429: too many requests."""
+
+
+class CeilingReached(ProviderError):
+    """Our own ceiling of calls to an account is reached; the provider was not asked."""
 
 
 class ProviderAuthError(ProviderError):

@@ -196,13 +196,19 @@ class FulfillmentFactory(ModelFactory):
 
 
 class DeliveryFactory(ModelFactory):
-    """A pending delivery."""
+    """A pending delivery; with another status, it is finished or leased as that status demands."""
 
     class Meta:
         model = models.Delivery
 
     badge = factory.SubFactory(BadgeFactory)
     action = models.Delivery.Action.ISSUE
+    status = models.Delivery.Status.PENDING
+    finished_at = factory.LazyAttribute(lambda row: None if row.status in models.Delivery.OPEN else datetime.now(UTC))
+    leased_until = factory.LazyAttribute(
+        lambda row: datetime.now(UTC) + timedelta(minutes=5) if row.status == "in_progress" else None
+    )
+    lease_token = factory.LazyAttribute(lambda row: uuid.uuid4() if row.status == "in_progress" else None)
 
 
 class DeadEventFactory(ModelFactory):

@@ -78,9 +78,10 @@ def revoke(badges: Iterable[Badge], lost_at: datetime) -> list[Badge]:
 def _provider_may_hold(badge: Badge) -> bool:
     """Cancel the issue if nobody works on it, and say whether the provider may hold the badge all the same."""
     issue = Delivery.objects.filter(badge=badge, action=Delivery.Action.ISSUE)
-    cancelled = {"status": Delivery.Status.CANCELLED, "finished_at": timezone.now(), "modified": timezone.now()}
-    if issue.filter(status=Delivery.Status.PENDING, attempts=0).update(**cancelled):
+    note = "The badge was revoked before it was issued."
+    if issue.filter(status=Delivery.Status.PENDING, attempts=0).move(Delivery.Status.CANCELLED, note=note):
         return False
     # A dead one too: it could otherwise be retried, and nothing would take the badge away again.
-    issue.filter(status__in=(Delivery.Status.PENDING, Delivery.Status.DEAD)).update(**cancelled)
+    note = "The badge was revoked. Where the provider got it all the same, the revocation that follows takes it away."
+    issue.filter(status__in=(Delivery.Status.PENDING, Delivery.Status.DEAD)).move(Delivery.Status.CANCELLED, note=note)
     return issue.exists()

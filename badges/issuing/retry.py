@@ -7,12 +7,13 @@ from datetime import timedelta
 from attrs import frozen
 
 from badges.conf import DeliverySettings
-from badges.exceptions import ProviderAuthError, ProviderError, ProviderRateLimited
+from badges.exceptions import ProviderError, ProviderRateLimited
 
 AFTER_RATE_LIMIT = 60.0
 """Seconds to wait after a 429 that does not say how long: no provider documents a shorter window."""
-AFTER_REFUSED_KEY = 900.0
-"""Seconds to wait while a key is refused: only a person can change that."""
+
+JITTER = 0.25
+"""The largest part that chance adds to a pause, so that what failed together is not tried again together."""
 
 
 @frozen
@@ -20,11 +21,14 @@ class Retry:
     """Attempt it again after ``delay``."""
 
     delay: timedelta
+    reason: str
 
 
 @frozen
 class GiveUp:
     """Do not attempt it again by itself."""
+
+    reason: str
 
 
 @frozen
@@ -33,29 +37,48 @@ class RetryPolicy:
 
     settings: DeliverySettings
 
-    def decide(self, error: Exception, *, attempt: int, age: timedelta, chance: float) -> Retry | GiveUp:
+    def decide(self, error: Exception, *, failures: int, failing_for: timedelta, chance: float) -> Retry | GiveUp:
         """What to do after a failed attempt.
 
         Arguments:
             error: what went wrong.
-            attempt: how many attempts there have been, this one included.
-            age: how long ago the delivery was asked for.
+            failures: how many attempts in a row have failed, this one included.
+            failing_for: how long ago the first of them failed.
             chance: a random number from 0 to 1, for the jitter.
         """
         if isinstance(error, ProviderError) and not error.retryable:
-            return GiveUp()
-        if age.total_seconds() >= self.settings.give_up_after:
-            return GiveUp()
-        return Retry(timedelta(seconds=self._delay(error, attempt) * (1 + 0.25 * chance)))
+            return GiveUp("The provider refused it for good, and would refuse it again.")
+        if failing_for.total_seconds() >= self.settings.give_up_after:
+            return GiveUp(f"It has failed for {failing_for}, longer than deliveries are tried.")
+        delay, reason = self._delay(error, failures)
+        jittered = delay * (1 + JITTER * chance)
+        return Retry(timedelta(seconds=min(jittered, self.settings.longest_retry)), reason)
 
-    def _delay(self, error: Exception, attempt: int) -> float:
+    def _delay(self, error: Exception, failures: int) -> tuple[float, str]:
         if isinstance(error, ProviderRateLimited):
-            asked = AFTER_RATE_LIMIT if error.retry_after is None else error.retry_after
-            return min(asked, self.settings.longest_retry)
-        if isinstance(error, ProviderAuthError):
-            return AFTER_REFUSED_KEY
-        # The exponent is bounded, so that many attempts cannot overflow a float.
-        backoff = self.settings.first_retry * 2.0 ** min(attempt - 1, 40)
-        asked = error.retry_after or 0.0 if isinstance(error, ProviderError) else 0.0
-        # Nothing waits for ever: what a provider asks for has the same ceiling.
-        return min(max(backoff, asked), self.settings.longest_retry)
+            said = "as it asked" if error.retry_after is not None else "which did not say for how long"
+            pause = rate_limit_pause(error, self.settings).total_seconds()
+            return pause, f"The provider has had too many requests: a pause for it, {said}."
+        backoff = min(doubled(self.settings.first_retry, failures), self.settings.longest_retry)
+        asked = (error.retry_after if isinstance(error, ProviderError) else None) or 0.0
+        if asked > backoff:
+            return min(asked, self.settings.longest_retry), "The provider asked for this pause."
+        return backoff, f"Failure {failures} in a row: the pauses double, up to a limit."
+
+
+def rate_limit_pause(error: ProviderRateLimited, settings: DeliverySettings) -> timedelta:
+    """How long to leave a provider alone that answered 429: what it asks for, else a minute."""
+    asked = AFTER_RATE_LIMIT if error.retry_after is None else error.retry_after
+    # Nothing waits for ever: what a provider asks for has a ceiling.
+    return timedelta(seconds=min(asked, settings.longest_retry))
+
+
+def resting_time(times: int, *, first: float, longest: float) -> timedelta:
+    """How long an account rests for the ``times``-th time in a row: ``first`` seconds, then doubled, up to a limit."""
+    return timedelta(seconds=min(doubled(first, times), longest))
+
+
+def doubled(first: float, times: int) -> float:
+    """``first``, doubled for each time after the first one."""
+    # The exponent is bounded, so that many times cannot overflow a float.
+    return first * 2.0 ** min(max(times - 1, 0), 40)

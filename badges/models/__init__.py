@@ -4,12 +4,15 @@ from badges.models.accounts import AccredibleAPIConfig, CredlyOrganization, Prov
 from badges.models.awards import AccredibleBadge, Badge, CredlyBadge
 from badges.models.configuration import ConfigurationVersion
 from badges.models.dead_events import DeadEvent
-from badges.models.deliveries import Delivery, DeliveryAttempt
+from badges.models.deliveries import MOVES, Delivery, DeliveryAttempt
+from badges.models.health import AccountHealth, TemplateSync
 from badges.models.progress import BadgeProgress, Fulfillment
 from badges.models.requirements import BadgePenalty, BadgeRequirement, DataRule, PenaltyDataRule
 from badges.models.templates import AccredibleGroup, BadgeTemplate, CredlyBadgeTemplate
 
 __all__ = [
+    "MOVES",
+    "AccountHealth",
     "AccredibleAPIConfig",
     "AccredibleBadge",
     "AccredibleGroup",
@@ -29,4 +32,5 @@ __all__ = [
     "Fulfillment",
     "PenaltyDataRule",
     "ProviderAccount",
+    "TemplateSync",
 ]

@@ -31,6 +31,8 @@ class ProviderAccount(TimeStamped):
     name = models.CharField(_("name"), max_length=255)
     # NULL where the provider has no such thing: NULLs do not collide in the unique constraint, blanks would.
     external_id = models.CharField(_("identifier at the provider"), max_length=255, null=True, blank=True)
+    # With a client id, the key is the client's secret: both together get the token that is sent.
+    client_id = models.CharField(_("OAuth client id"), max_length=255, blank=True, default="")
     api_key = EncryptedTextField(_("API key"), blank=True, default="")
     webhook_token = models.CharField(_("webhook token"), max_length=64, default=new_webhook_token, editable=False)
 
@@ -62,10 +64,14 @@ class ProviderAccount(TimeStamped):
         """The account as providers take it. Decrypts the key.
 
         Raises:
-            ConfigurationError: the stored key cannot be decrypted.
+            AccountUnusable: the stored key cannot be decrypted.
         """
         return Account(
-            provider=self.provider, name=self.name, external_id=self.external_id or "", api_key=str(self.api_key)
+            provider=self.provider,
+            name=self.name,
+            external_id=self.external_id or "",
+            client_id=self.client_id,
+            api_key=str(self.api_key),
         )
 
     def clean(self) -> None:

@@ -2,13 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Self
+
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from badges.exceptions import ForbiddenMove
 from badges.models.awards import Badge
 from badges.models.base import TimeStamped
+
+
+class DeliveryQuerySet(models.QuerySet["Delivery"]):
+    """Deliveries, whose status changes by :meth:`move` and in no other way."""
+
+    def move(self, to: str, **values: Any) -> int:
+        """Bring those of these deliveries into a status that may be brought there.
+
+        Arguments:
+            to: the new status; ``MOVES`` says from where it may be reached.
+            values: what else is written to them.
+
+        Returns:
+            How many were.
+        """
+        sources = [status for status, targets in MOVES.items() if to in targets]
+        now = timezone.now()
+        if to == Delivery.Status.IN_PROGRESS:
+            values = {"finished_at": None, **values}
+        else:
+            finished_at = None if to in Delivery.OPEN else now
+            values = {"lease_token": None, "leased_until": None, "finished_at": finished_at, **values}
+        return super(DeliveryQuerySet, self.filter(status__in=sources)).update(status=to, modified=now, **values)
+
+    def update(self, **kwargs: Any) -> int:
+        if "status" in kwargs:
+            raise ForbiddenMove("The status of deliveries is changed by move(), which knows the allowed moves.")
+        return super().update(**kwargs)
+
+    def bulk_update(self, objs: Iterable[Delivery], fields: Iterable[str], *args: Any, **kwargs: Any) -> int:
+        if "status" in (fields := list(fields)):
+            raise ForbiddenMove("The status of deliveries is changed by move(), which knows the allowed moves.")
+        return super().bulk_update(objs, fields, *args, **kwargs)
 
 
 class Delivery(TimeStamped):
@@ -37,16 +74,27 @@ class Delivery(TimeStamped):
         CANCELLED = "cancelled", _("cancelled")
 
     OPEN = (Status.PENDING, Status.IN_PROGRESS)
+    _stored_status: str | None = None
 
     badge = models.ForeignKey(Badge, verbose_name=_("badge"), on_delete=models.CASCADE, related_name="deliveries")
     action = models.CharField(_("action"), max_length=32, choices=Action.choices)
     status = models.CharField(_("status"), max_length=16, choices=Status.choices, default=Status.PENDING)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    failures = models.PositiveIntegerField(
+        _("failures"), default=0, help_text=_("Failed attempts in a row; the pauses between attempts grow with them.")
+    )
     next_attempt_at = models.DateTimeField(_("next attempt at"), default=timezone.now)
+    # Set by the first failure of a row of failures: while an account is stopped, nothing runs out.
+    give_up_at = models.DateTimeField(_("given up at"), null=True, blank=True)
     leased_until = models.DateTimeField(_("leased until"), null=True, blank=True)
     lease_token = models.UUIDField(_("lease token"), null=True, blank=True)
     last_error = models.TextField(_("last error"), blank=True, default="")
+    note = models.TextField(
+        _("note"), blank=True, default="", help_text=_("How it ended, or why somebody ended or repeated it by hand.")
+    )
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+
+    objects: ClassVar[models.Manager[Self]] = models.Manager.from_queryset(DeliveryQuerySet)()
 
     class Meta:
         db_table = "badging_delivery"
@@ -59,6 +107,11 @@ class Delivery(TimeStamped):
                 condition=~Q(status="in_progress") | Q(leased_until__isnull=False, lease_token__isnull=False),
                 name="badging_delivery_leased",
             ),
+            models.CheckConstraint(
+                condition=Q(status__in=("pending", "in_progress"), finished_at__isnull=True)
+                | Q(status__in=("done", "dead", "cancelled"), finished_at__isnull=False),
+                name="badging_delivery_finished",
+            ),
         ]
         indexes = [
             models.Index(fields=["status", "next_attempt_at"], name="badging_delivery_due"),
@@ -67,6 +120,36 @@ class Delivery(TimeStamped):
 
     def __str__(self) -> str:
         return f"{self.get_action_display()}: {self.get_status_display()}"
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Any, values: Any, **kwargs: Any) -> Self:
+        loaded = super().from_db(db, field_names, values, **kwargs)
+        loaded._stored_status = loaded.__dict__.get("status")
+        return loaded
+
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        super().refresh_from_db(*args, **kwargs)
+        self._stored_status = self.__dict__.get("status")
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self._stored_status is not None and self.status != self._stored_status:
+            raise ForbiddenMove("The status of a delivery is changed by move(), which knows the allowed moves.")
+        super().save(*args, **kwargs)
+
+
+_S = Delivery.Status
+MOVES: Mapping[str, frozenset[str]] = {
+    # Claimed; cancelled by a revocation or by hand; marked as done by hand; made due at once.
+    _S.PENDING: frozenset({_S.IN_PROGRESS, _S.CANCELLED, _S.DONE, _S.PENDING}),
+    # Taken over after its lease; settled in one of four ways.
+    _S.IN_PROGRESS: frozenset({_S.IN_PROGRESS, _S.DONE, _S.PENDING, _S.DEAD, _S.CANCELLED}),
+    # Retried, cancelled by a revocation or by hand, marked as done by hand.
+    _S.DEAD: frozenset({_S.PENDING, _S.CANCELLED, _S.DONE}),
+    # Queued again by a reconciliation that found it undone at the provider.
+    _S.DONE: frozenset({_S.PENDING}),
+    _S.CANCELLED: frozenset(),
+}
+"""Status -> where a delivery may go from there. There is no other way."""
 
 
 class DeliveryAttempt(models.Model):
@@ -80,6 +163,7 @@ class DeliveryAttempt(models.Model):
 
         DONE = "done", _("done")
         RETRY = "retry", _("to be retried")
+        WAIT = "wait", _("waits for the account")
         DEAD = "dead", _("given up")
         CANCELLED = "cancelled", _("not wanted any more")
 
@@ -90,6 +174,9 @@ class DeliveryAttempt(models.Model):
     outcome = models.CharField(_("outcome"), max_length=16, choices=Outcome.choices)
     status_code = models.PositiveSmallIntegerField(_("HTTP status"), null=True, blank=True)
     detail = models.TextField(_("detail"), blank=True, default="")
+    reason = models.TextField(_("why this was decided"), blank=True, default="")
+    exchanges = models.JSONField(_("asked and answered"), blank=True, default=list)
+    """One entry for each call to the provider, redacted; see :class:`badges.data.Exchange`."""
 
     class Meta:
         db_table = "badging_deliveryattempt"

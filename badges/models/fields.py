@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from badges.exceptions import ConfigurationError
+from badges.exceptions import AccountUnusable, ConfigurationError
 
 if TYPE_CHECKING:
     _TextField = models.TextField[str, str]
@@ -56,14 +56,14 @@ def decrypt(stored: str) -> str:
     """Decrypt what :func:`encrypt` gave, with any of the secrets.
 
     Raises:
-        ConfigurationError: none of the secrets fits.
+        AccountUnusable: none of the secrets fits.
     """
     if not stored:
         return ""
     try:
         return _cipher().decrypt(stored.removeprefix(_PREFIX).encode()).decode()
     except InvalidToken as error:
-        raise ConfigurationError(
+        raise AccountUnusable(
             "A stored API key cannot be decrypted with the present BADGES_ENCRYPTION_KEYS (or SECRET_KEY). "
             "Put the former key back at the end of the list, or enter the API key again in the admin."
         ) from error

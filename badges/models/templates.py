@@ -44,6 +44,12 @@ class BadgeTemplate(TimeStamped, Configuration):
     name = models.CharField(_("name"), max_length=255)
     description = models.TextField(_("description"), blank=True, default="")
     image_url = models.URLField(_("image"), max_length=1000, blank=True, default="")
+    # What the provider names the image by, where its address takes a call of its own: asked for when this changes.
+    image_key = models.CharField(_("image at the provider"), max_length=255, blank=True, default="", editable=False)
+    skills = models.JSONField(_("skills"), blank=True, default=list, editable=False)
+    criteria = models.JSONField(_("criteria"), blank=True, default=list, editable=False)
+    """Of each criterion its ``title`` and its ``url``, either of which may be empty."""
+    synced_in = models.UUIDField(_("synchronization"), null=True, blank=True, editable=False)
     state = models.CharField(
         _("state at the provider"), max_length=20, choices=STATES, default=TemplateState.ACTIVE.value
     )

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
 from attrs import frozen
 
 from badges.conf import HTTPSettings, ProviderSettings
-from badges.data import Account, AccountInfo, Award, IssuedBadge, TemplatePage
+from badges.data import Account, AccountInfo, Award, IssuedBadge, ListedBadge, TemplatePage
+from badges.exceptions import ProviderRejected
 
 
 @frozen
@@ -29,6 +31,10 @@ class Features:
     """A learner accepts or rejects a badge at the provider."""
     revocation_is_expiry: bool = False
     """The provider cannot revoke: a badge is taken away by letting it expire."""
+    lists_issued: bool = False
+    """All issued badges can be listed, which a reconciliation needs."""
+    takes_client_credentials: bool = False
+    """A key may be the secret of an OAuth client, whose id stands on the account."""
 
 
 class Provider(abc.ABC):
@@ -54,8 +60,11 @@ class Provider(abc.ABC):
         """Ask the provider, with one cheap call, whether the account and its key work."""
 
     @abc.abstractmethod
-    def templates(self) -> Iterator[TemplatePage]:
-        """All pages of the account's templates, one after the other; only one page is held in memory."""
+    def templates(self, first_page: int = 1) -> Iterator[TemplatePage]:
+        """The pages of the account's templates from ``first_page`` on (they count from 1), one after the other.
+
+        Only one page is held in memory. A page beyond the last one is empty and no error.
+        """
 
     @abc.abstractmethod
     def issue(self, award: Award) -> IssuedBadge:
@@ -72,3 +81,26 @@ class Provider(abc.ABC):
     @abc.abstractmethod
     def find_issued(self, award: Award) -> IssuedBadge | None:
         """The badge that the provider holds for this award, in whatever state, or None."""
+
+    # A subclass may implement these.
+    def has_template(self, external_id: str) -> bool:
+        """Whether the account still has a template that the list did not show; asked before it counts as gone.
+
+        The default trusts the list.
+        """
+        return False
+
+    def image_url(self, image_key: str) -> str:
+        """The address of the image that a template names by its ``image_key``; empty where there is none."""
+        return ""
+
+    def issued_badges(self, since: datetime | None = None) -> Iterator[tuple[ListedBadge, ...]]:
+        """All badges that the account holds, page after page, in whatever state; only one page is held in memory.
+
+        Arguments:
+            since: only those that changed since then (aware), where the provider can tell; None for all.
+
+        Raises:
+            ProviderRejected: this provider does not list them (``features.lists_issued``).
+        """
+        raise ProviderRejected(f"{self.label} does not list the badges that it holds.")

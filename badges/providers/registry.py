@@ -9,11 +9,12 @@ from __future__ import annotations
 import functools
 from importlib.metadata import entry_points
 
+from attrs import evolve
 from django.utils.module_loading import import_string
 
 from badges.conf import ProviderSettings, get_config
 from badges.data import Account
-from badges.exceptions import ConfigurationError, UnknownProvider
+from badges.exceptions import AccountUnusable, UnknownProvider
 from badges.providers.base import Provider
 
 ENTRY_POINT_GROUP = "badges.providers"
@@ -64,18 +65,31 @@ def provider_settings(slug: str) -> ProviderSettings:
     return get_config().provider(slug, provider_class(slug).settings_defaults)
 
 
-def connect(account: Account) -> Provider:
-    """A provider that acts for this account; a key from the settings wins over the account's own.
+def effective(account: Account) -> Account:
+    """The account with the key that is used: one from the settings wins over its own.
 
     Raises:
         UnknownProvider: see :func:`provider_class`.
-        ConfigurationError: the account has no key, or the settings are unusable.
+        ConfigurationError: the settings are unusable.
+        AccountUnusable: the account has no key.
     """
-    settings = provider_settings(account.provider)
-    key = settings.preconfigured_keys.get(account.external_id.lower(), account.api_key)
-    if not key:
-        raise ConfigurationError(
+    preconfigured = provider_settings(account.provider).preconfigured_keys.get(account.external_id.lower())
+    if preconfigured:
+        return evolve(account, api_key=preconfigured, client_id="")
+    if not account.api_key:
+        raise AccountUnusable(
             f'The {account.provider} account "{account.name}" has no API key. Enter one in the admin.'
         )
-    connected = Account(provider=account.provider, name=account.name, external_id=account.external_id, api_key=key)
-    return provider_class(account.provider)(connected, settings, get_config().http)
+    return account
+
+
+def connect(account: Account) -> Provider:
+    """A provider that acts for this account.
+
+    Raises:
+        UnknownProvider: see :func:`provider_class`.
+        ConfigurationError: the settings are unusable.
+        AccountUnusable: the account has no key, or one that cannot be sent.
+    """
+    settings = provider_settings(account.provider)
+    return provider_class(account.provider)(effective(account), settings, get_config().http)

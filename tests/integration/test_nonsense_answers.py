@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from badges.issuing import awards
 from badges.issuing.deliveries import run_due
-from badges.models import Badge, Delivery
+from badges.models import AccountHealth, Badge, Delivery
 from tests.factories import CredlyBadgeTemplateFactory, UserFactory, moment
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +30,6 @@ HTML = "<html><title>Bad gateway</title> for anna@example.com with credly-key</h
         ({"json": {"data": {"state": "pending"}}, "status": 201}, "without its id"),
         ({"status": 302, "headers": {"Location": "https://elsewhere.example.net/?key=1"}}, "elsewhere.example.net"),
         ({"status": 429, "headers": {"Retry-After": "120"}, "json": {}}, "too many requests"),
-        ({"status": 401, "body": "HTTP Basic: Access denied."}, "refused the account's API key"),
     ],
 )
 @responses.activate
@@ -49,3 +48,21 @@ def test_the_delivery_waits_with_the_answers_beginning(answer: dict[str, Any], t
     assert "anna@example.com" not in delivery.last_error
     assert "credly-key" not in delivery.last_error
     assert delivery.history.get().detail == delivery.last_error
+
+
+@responses.activate
+def test_a_refused_key_is_told_on_the_account_and_on_what_waits_for_it() -> None:
+    responses.post(ISSUE, status=401, body="HTTP Basic: Access denied to anna@example.com with credly-key.")
+    [badge] = awards.award(UserFactory(username="anna"), {CredlyBadgeTemplateFactory().pk: moment(5)})
+
+    run_due(badge.pk)
+
+    waiting = badge.deliveries.get(action=Delivery.Action.ISSUE)
+    assert waiting.status == Delivery.Status.PENDING
+    assert "refused the account's API key" in waiting.last_error
+    assert AccountHealth.objects.get().stop_reason == waiting.last_error
+    [exchange] = waiting.history.get().exchanges
+    assert (exchange["method"], exchange["status"]) == ("POST", 401)
+    assert "Access denied" in exchange["answered"]
+    for secret in ("anna", "credly-key"):
+        assert secret not in str(exchange) + waiting.last_error

@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 
 from badges.conf import DeliverySettings
 from badges.exceptions import (
-    ProviderAuthError,
     ProviderError,
     ProviderRateLimited,
     ProviderRejected,
     ProviderUnavailable,
 )
-from badges.issuing.retry import AFTER_RATE_LIMIT, GiveUp, Retry, RetryPolicy
+from badges.issuing.retry import AFTER_RATE_LIMIT, GiveUp, Retry, RetryPolicy, resting_time
 
 SETTINGS = DeliverySettings()
 POLICY = RetryPolicy(SETTINGS)
@@ -26,14 +25,14 @@ chances = st.floats(0, 1)
 
 def delay(error: Exception, attempt: int = 1, chance: float = 0.0) -> float:
     """The seconds until the next attempt."""
-    decision = POLICY.decide(error, attempt=attempt, age=timedelta(), chance=chance)
+    decision = POLICY.decide(error, failures=attempt, failing_for=timedelta(), chance=chance)
     assert isinstance(decision, Retry)
     return decision.delay.total_seconds()
 
 
 @given(attempts, chances)
 def test_the_wait_has_a_ceiling_and_a_floor(attempt: int, chance: float) -> None:
-    assert SETTINGS.first_retry <= delay(ProviderUnavailable("Down."), attempt, chance) <= SETTINGS.longest_retry * 1.25
+    assert SETTINGS.first_retry <= delay(ProviderUnavailable("Down."), attempt, chance) <= SETTINGS.longest_retry
 
 
 @given(attempts)
@@ -73,15 +72,32 @@ def test_a_provider_that_asks_for_a_longer_wait_gets_it() -> None:
 
 @pytest.mark.parametrize("age", [timedelta(), timedelta(days=30)])
 def test_what_is_refused_for_good_is_given_up_at_once(age: timedelta) -> None:
-    assert POLICY.decide(ProviderRejected("No."), attempt=1, age=age, chance=0) == GiveUp()
+    assert isinstance(POLICY.decide(ProviderRejected("No."), failures=1, failing_for=age, chance=0), GiveUp)
 
 
-@pytest.mark.parametrize("error", [ProviderUnavailable("Down."), ProviderAuthError("Key."), ValueError()])
+@pytest.mark.parametrize("error", [ProviderUnavailable("Down."), ValueError()])
 def test_after_the_configured_time_it_is_given_up(error: Exception) -> None:
-    just_before = timedelta(seconds=SETTINGS.give_up_after - 1)
+    limit = timedelta(seconds=SETTINGS.give_up_after)
 
-    assert isinstance(POLICY.decide(error, attempt=9, age=just_before, chance=0), Retry)
-    assert POLICY.decide(error, attempt=9, age=timedelta(seconds=SETTINGS.give_up_after), chance=0) == GiveUp()
+    assert isinstance(POLICY.decide(error, failures=9, failing_for=limit - timedelta(seconds=1), chance=0), Retry)
+    assert isinstance(POLICY.decide(error, failures=9, failing_for=limit, chance=0), GiveUp)
+
+
+@pytest.mark.parametrize("failures", [1, 40])
+@pytest.mark.parametrize(
+    "error", [ProviderUnavailable("Down."), ProviderRateLimited("Slow down."), ProviderRejected("No.")]
+)
+def test_each_decision_says_why(error: Exception, failures: int) -> None:
+    assert POLICY.decide(error, failures=failures, failing_for=timedelta(), chance=0).reason.endswith(".")
+
+
+@given(st.integers(1, 10_000), st.floats(0.001, 3600), st.floats(1, 1e6))
+def test_an_account_rests_longer_each_time_up_to_a_limit(times: int, first: float, more: float) -> None:
+    longest = first * more
+
+    assert first <= resting_time(times, first=first, longest=longest).total_seconds() + 1e-6
+    assert resting_time(times, first=first, longest=longest) <= resting_time(times + 1, first=first, longest=longest)
+    assert resting_time(times, first=first, longest=longest).total_seconds() <= longest + 1e-6
 
 
 def test_every_provider_error_says_whether_a_retry_can_help() -> None:

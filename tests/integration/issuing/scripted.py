@@ -37,7 +37,7 @@ class ScriptedProvider(Provider):
         self.calls.append("check")
         return AccountInfo(name="Scripted")
 
-    def templates(self) -> Iterator[TemplatePage]:
+    def templates(self, first_page: int = 1) -> Iterator[TemplatePage]:
         yield TemplatePage(number=1, templates=())
 
     def issue(self, award: Award) -> IssuedBadge:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.db import DataError
 from django.utils import timezone
 
 from badges.data import Award, IssuedBadge
 from badges.exceptions import (
-    ProviderAuthError,
     ProviderError,
     ProviderRateLimited,
     ProviderRejected,
@@ -21,7 +18,8 @@ from badges.exceptions import (
     UnexpectedAnswer,
 )
 from badges.issuing import awards
-from badges.issuing.deliveries import Attempt, retry_now, run_due
+from badges.issuing.deliveries import retry_now, run_due
+from badges.issuing.sweep import sweep
 from badges.models import Badge, Delivery, DeliveryAttempt, ProviderAccount
 from tests.factories import UserFactory, moment
 from tests.integration.issuing.helpers import issue_of, make_due
@@ -51,65 +49,6 @@ def test_what_waits_is_not_attempted_before_its_time(badge: Badge, provider: typ
 
     assert run_due(badge.pk) == []
     assert provider.calls == ["issue"]
-
-
-def test_the_sweep_completes_what_waited(badge: Badge, provider: type[ScriptedProvider]) -> None:
-    provider.script.append(ProviderUnavailable("Down."))
-    run_due(badge.pk)
-    make_due(issue_of(badge))
-    output = io.StringIO()
-
-    call_command("deliver_badges", stdout=output)
-
-    badge.refresh_from_db()
-    assert (badge.external_id, issue_of(badge).status) == ("ext-1", Status.DONE)
-    assert "1 attempts: 1 done, 0 to be retried, 0 given up" in output.getvalue()
-
-
-def test_the_sweep_reports_what_still_waits(badge: Badge, provider: type[ScriptedProvider]) -> None:
-    provider.script.append(ProviderUnavailable("Down."))
-    output = io.StringIO()
-
-    call_command("deliver_badges", "--limit", "5", stdout=output)
-
-    assert "1 waiting, the next one at " in output.getvalue()
-
-
-def test_the_sweep_prints_nothing_if_there_was_nothing() -> None:
-    output = io.StringIO()
-
-    call_command("deliver_badges", stdout=output)
-
-    assert output.getvalue() == ""
-
-
-def test_the_sweep_says_when_the_feature_is_off(settings: Any) -> None:
-    settings.BADGES_ENABLED = False
-
-    with pytest.raises(CommandError, match="BADGES_ENABLED is off"):
-        call_command("deliver_badges")
-
-
-def test_a_limit_that_allows_nothing_is_refused() -> None:
-    with pytest.raises(CommandError, match="limit"):
-        call_command("deliver_badges", "--limit", "-1")
-
-
-def test_the_sweep_takes_up_what_a_killed_worker_left(badge: Badge, provider: type[ScriptedProvider]) -> None:
-    def killed(award: Award) -> None:
-        raise SystemExit
-
-    provider.script.append(killed)
-    with pytest.raises(SystemExit):
-        run_due(badge.pk)
-    assert issue_of(badge).status == Status.IN_PROGRESS
-    assert run_due(badge.pk) == []
-    make_due(issue_of(badge))
-
-    call_command("deliver_badges", stdout=io.StringIO())
-
-    assert issue_of(badge).status == Status.DONE
-    assert len(provider.held) == 1
 
 
 def test_a_refusal_for_good_ends_dead_with_the_providers_words(badge: Badge, provider: type[ScriptedProvider]) -> None:
@@ -145,7 +84,7 @@ def test_an_identifier_that_cannot_be_stored_waits_and_does_not_hold_up_the_othe
     provider.held[badge.uuid] = IssuedBadge(external_id, "accepted")
     [other] = awards.award(UserFactory(), {badge.template.pk: moment(5)})
 
-    call_command("deliver_badges", stdout=io.StringIO())
+    sweep()
 
     other.refresh_from_db()
     assert other.external_id != ""
@@ -180,34 +119,28 @@ def test_an_attempt_that_cannot_be_written_down_fails_like_any_other(
     assert issue_of(badge).last_error.startswith("DataError at ")
 
 
-def test_a_badge_that_breaks_the_sweep_does_not_keep_the_others_waiting(
-    badge: Badge, provider: type[ScriptedProvider], monkeypatch: pytest.MonkeyPatch
+def test_a_delivery_is_given_up_after_it_has_failed_for_the_configured_time(
+    badge: Badge, provider: type[ScriptedProvider]
 ) -> None:
-    [other] = awards.award(UserFactory(), {badge.template.pk: moment(5)})
+    provider.script.extend([ProviderUnavailable("Down."), ProviderUnavailable("Still down.")])
+    run_due(badge.pk)
+    Delivery.objects.filter(badge=badge, failures=1).update(give_up_at=timezone.now())
+    make_due(issue_of(badge))
 
-    def run(badge_id: int) -> list[Attempt]:
-        if badge_id == badge.pk:
-            raise DataError("anna@example.com")
-        return run_due(badge_id)
+    run_due(badge.pk)
 
-    monkeypatch.setattr("badges.management.commands.deliver_badges.run_due", run)
-    errors = io.StringIO()
-
-    with pytest.raises(CommandError, match="1 badges could not be worked on"):
-        call_command("deliver_badges", stdout=io.StringIO(), stderr=errors)
-
-    other.refresh_from_db()
-    assert other.external_id != ""
-    assert "anna" not in errors.getvalue()
+    delivery = issue_of(badge)
+    assert (delivery.status, delivery.last_error) == (Status.DEAD, "Still down.")
+    assert "longer than deliveries are tried" in delivery.history.get(number=2).reason
 
 
-def test_a_delivery_is_given_up_after_the_configured_time(badge: Badge, provider: type[ScriptedProvider]) -> None:
-    Delivery.objects.filter(badge=badge).update(created=timezone.now() - timedelta(days=4))
+def test_waiting_alone_gives_no_delivery_up(badge: Badge, provider: type[ScriptedProvider]) -> None:
+    Delivery.objects.filter(badge=badge).update(created=timezone.now() - timedelta(days=30))
     provider.script.append(ProviderUnavailable("Down."))
 
     run_due(badge.pk)
 
-    assert issue_of(badge).status == Status.DEAD
+    assert issue_of(badge).status == Status.PENDING
 
 
 @pytest.mark.parametrize(
@@ -215,7 +148,6 @@ def test_a_delivery_is_given_up_after_the_configured_time(badge: Badge, provider
     [
         (ProviderRateLimited("Slow down."), 60),
         (ProviderRateLimited("Slow down.", retry_after=120), 120),
-        (ProviderAuthError("The key was refused."), 900),
         (UnexpectedAnswer("Not JSON: <html>"), 30),
     ],
 )

@@ -1,0 +1,156 @@
+"""One sweep over everything that is due: what waited, and what a killed worker left."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+
+from attrs import define, field, frozen
+from django.db import Error, connection
+from django.db.models import Count, Min
+from django.utils import timezone
+
+from badges.exceptions import describe
+from badges.issuing import health
+from badges.issuing.account_checks import check_stopped
+from badges.issuing.deliveries import ANNOUNCEMENTS, LANES, PROVIDER_CALLS, Attempt, due, run_due
+from badges.models import AccountHealth, Delivery, DeliveryAttempt
+
+RETRY = DeliveryAttempt.Outcome.RETRY
+PATIENCE = 30.0
+"""Seconds that a call of a sweep may wait for its turn below its account's ceiling."""
+MOST_UNHEARD = 3
+"""After so many announcements in a row that could not be made, a sweep leaves the others for the next one."""
+
+
+@frozen
+class BlockedAccount:
+    """An account whose deliveries wait."""
+
+    name: str
+    reason: str
+    until: datetime | None
+    """When it is tried again; None where it is stopped."""
+
+
+@define
+class SweepReport:
+    """What a sweep came to."""
+
+    outcomes: Counter[str] = field(factory=Counter)
+    """Outcome of an attempt -> how many."""
+    broken: list[str] = field(factory=list)
+    """The badges that could not be worked on at all, and why."""
+    waiting: int = 0
+    """How many deliveries are still open."""
+    next_attempt_at: datetime | None = None
+    """When the first of them is due, or was, where it waits for its account."""
+    blocked: tuple[BlockedAccount, ...] = ()
+
+
+OnBadge = Callable[[int, int, list[Attempt]], None]
+"""Is told how many badges are done, of how many, and what came of the last one."""
+
+
+def due_work(now: datetime | None = None, blocked: list[int] | None = None) -> dict[int, set[int | None]]:
+    """What a sweep would work on: badge -> the accounts that its due deliveries need, None for an announcement.
+
+    The longest waiting badge comes first. What waits for one of the ``blocked`` accounts is left out.
+    Read at once, not by a cursor: an open one would keep SQLite's writers out while deliveries are carried out.
+    """
+    now = now or timezone.now()
+    waiting = due(now)
+    if blocked:
+        waiting = waiting.exclude(action__in=PROVIDER_CALLS, badge__template__account_id__in=blocked)
+    work: dict[int, set[int | None]] = {}
+    rows = waiting.order_by("next_attempt_at", "pk").values_list("badge_id", "action", "badge__template__account_id")
+    for badge_id, action, account_id in rows:
+        work.setdefault(badge_id, set()).add(account_id if action in PROVIDER_CALLS else None)
+    return work
+
+
+def sweep(
+    *,
+    limit: int | None = None,
+    patience: float = PATIENCE,
+    on_badge: OnBadge | None = None,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> SweepReport:
+    """Carry out everything that is due. What goes wrong with one badge does not keep the others waiting.
+
+    Arguments:
+        limit: at most this many badges.
+        patience: seconds that a call may wait for its turn below its account's ceiling.
+        on_badge: called after each badge.
+        is_stopping: asked before each badge; once true, the rest is left.
+
+    Raises:
+        django.db.Error: the database is away.
+    """
+    check_stopped()
+    one = _Sweep(patience)
+    work = list(due_work(blocked=sorted(account for account in one.blocked if account)).items())[:limit]
+    for number, (badge_id, needs) in enumerate(work, start=1):
+        if is_stopping():
+            break
+        attempts = one.work_on(badge_id) if needs - one.blocked else []
+        if on_badge is not None:
+            on_badge(number, len(work), attempts)
+    return _closed(one.report)
+
+
+class _Sweep:
+    """What a sweep learns while it goes: what it need not try again."""
+
+    def __init__(self, patience: float) -> None:
+        self.patience = patience
+        self.report = SweepReport()
+        self.blocked: set[int | None] = set(health.blocked_accounts())
+        """Accounts that must not be called; None stands for the announcements."""
+        self._unheard = 0
+
+    def work_on(self, badge_id: int) -> list[Attempt]:
+        """What is due for a badge, without what is known to be in vain."""
+        lanes = (PROVIDER_CALLS,) if None in self.blocked else LANES
+        try:
+            attempts = run_due(badge_id, patience=self.patience, lanes=lanes)
+        except Exception as error:
+            if isinstance(error, Error) and not _is_connected():
+                raise
+            # The others must not wait for it.
+            self.report.broken.append(f"badge {badge_id}: {describe(error)}")
+            return []
+        self.report.outcomes.update(attempt.outcome for attempt in attempts)
+        self._learn(attempts)
+        return attempts
+
+    def _learn(self, attempts: list[Attempt]) -> None:
+        announced = [attempt.outcome for attempt in attempts if attempt.action in ANNOUNCEMENTS]
+        if announced:
+            self._unheard = self._unheard + 1 if announced[-1] == RETRY else 0
+        if not attempts or any(attempt.outcome != Delivery.Status.DONE for attempt in attempts):
+            self.blocked = set(health.blocked_accounts())
+        if self._unheard >= MOST_UNHEARD:
+            # A bus that does not answer takes its time to say so: once a sweep is enough.
+            self.blocked.add(None)
+
+
+def _is_connected() -> bool:
+    return connection.connection is not None and bool(connection.is_usable())
+
+
+def _closed(report: SweepReport) -> SweepReport:
+    open_ones = Delivery.objects.filter(status__in=Delivery.OPEN).aggregate(
+        number=Count("pk"), first=Min("next_attempt_at")
+    )
+    report.waiting, report.next_attempt_at = open_ones["number"], open_ones["first"]
+    rows = AccountHealth.objects.filter(pk__in=health.blocked_accounts()).select_related("account")
+    report.blocked = tuple(_blocked(row) for row in rows)
+    return report
+
+
+def _blocked(row: AccountHealth) -> BlockedAccount:
+    if row.stopped_at is not None:
+        return BlockedAccount(row.account.name, row.stop_reason, None)
+    return BlockedAccount(row.account.name, row.last_error, row.paused_until)

@@ -1,0 +1,183 @@
+"""The sweep: what waited, what a killed worker left, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import DataError, OperationalError, connection
+from django.utils import timezone
+
+from badges.data import Award
+from badges.exceptions import ProviderAuthError, ProviderUnavailable
+from badges.issuing import actions, awards
+from badges.issuing.actions import Done
+from badges.issuing.deliveries import Attempt, run_due
+from badges.issuing.sweep import due_work, sweep
+from badges.models import AccountHealth, Badge, Delivery
+from tests.factories import BadgeTemplateFactory, UserFactory, moment
+from tests.integration.issuing.helpers import issue_of, make_due
+from tests.integration.issuing.scripted import ScriptedProvider
+
+pytestmark = pytest.mark.django_db
+Status = Delivery.Status
+
+
+def more_badges(badge: Badge, number: int) -> list[Badge]:
+    """Other learners' badges of the same template."""
+    return [awards.award(UserFactory(), {badge.template.pk: moment(5)})[0] for _ in range(number)]
+
+
+def test_what_waited_is_completed(badge: Badge, provider: type[ScriptedProvider]) -> None:
+    provider.script.append(ProviderUnavailable("Down."))
+    run_due(badge.pk)
+    make_due(issue_of(badge))
+
+    report = sweep()
+
+    assert issue_of(badge).status == Status.DONE
+    assert (dict(report.outcomes), report.waiting, report.broken) == ({"done": 1}, 0, [])
+
+
+def test_what_a_killed_worker_left_is_taken_up_after_its_lease(badge: Badge, provider: type[ScriptedProvider]) -> None:
+    def killed(award: Award) -> None:
+        raise SystemExit
+
+    provider.script.append(killed)
+    with pytest.raises(SystemExit):
+        run_due(badge.pk)
+    assert issue_of(badge).status == Status.IN_PROGRESS
+    assert not sweep().outcomes
+    make_due(issue_of(badge))
+
+    sweep()
+
+    assert issue_of(badge).status == Status.DONE
+    assert len(provider.held) == 1
+
+
+def test_the_report_tells_what_still_waits_and_until_when(badge: Badge, provider: type[ScriptedProvider]) -> None:
+    provider.script.append(ProviderUnavailable("Down."))
+
+    report = sweep()
+
+    assert (report.outcomes["retry"], report.waiting) == (1, 1)
+    assert report.next_attempt_at == issue_of(badge).next_attempt_at
+
+
+def test_the_longest_waiting_badge_comes_first(badge: Badge) -> None:
+    [other] = more_badges(badge, 1)
+    Delivery.objects.filter(badge=other).update(next_attempt_at=timezone.now() - timedelta(hours=1))
+
+    assert list(due_work()) == [other.pk, badge.pk]
+
+
+def test_a_limit_leaves_the_rest(badge: Badge) -> None:
+    more_badges(badge, 2)
+
+    assert sweep(limit=1).waiting == 4
+
+
+def test_a_sweep_that_is_to_stop_leaves_the_rest(badge: Badge) -> None:
+    more_badges(badge, 2)
+    done: list[int] = []
+
+    report = sweep(on_badge=lambda number, total, attempts: done.append(number), is_stopping=lambda: bool(done))
+
+    assert (done, report.waiting) == ([1], 4)
+
+
+def test_one_badge_that_cannot_be_worked_on_does_not_keep_the_others_waiting(
+    badge: Badge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [other] = more_badges(badge, 1)
+
+    def run(badge_id: int, **options: Any) -> list[Attempt]:
+        if badge_id == badge.pk:
+            raise DataError("anna@example.com")
+        return run_due(badge_id, **options)
+
+    monkeypatch.setattr("badges.issuing.sweep.run_due", run)
+
+    report = sweep()
+
+    assert issue_of(other).status == Status.DONE
+    assert [text.split(":")[0] for text in report.broken] == [f"badge {badge.pk}"]
+    assert "anna" not in report.broken[0]
+
+
+def test_a_database_that_is_away_ends_the_sweep(badge: Badge, monkeypatch: pytest.MonkeyPatch) -> None:
+    more_badges(badge, 1)
+
+    def away(badge_id: int, **options: Any) -> list[Attempt]:
+        raise OperationalError
+
+    monkeypatch.setattr("badges.issuing.sweep.run_due", away)
+    monkeypatch.setattr(connection, "is_usable", lambda: False)
+
+    with pytest.raises(OperationalError):
+        sweep()
+
+
+def test_a_key_that_is_refused_costs_one_call_however_many_wait(badge: Badge, provider: type[ScriptedProvider]) -> None:
+    more_badges(badge, 5)
+    provider.script.extend([ProviderAuthError("Refused.")] * 6)
+
+    report = sweep()
+
+    assert provider.calls == ["issue"]
+    assert [(account.name, account.until) for account in report.blocked] == [("Scripted", None)]
+
+
+def test_a_provider_that_is_down_is_left_alone_after_some_failures(
+    badge: Badge, provider: type[ScriptedProvider]
+) -> None:
+    more_badges(badge, 20)
+    provider.script.extend([ProviderUnavailable("Down.")] * 21)
+
+    report = sweep()
+
+    assert provider.calls == ["issue"] * 5
+    assert report.blocked[0].until == AccountHealth.objects.get().paused_until
+
+
+def test_announcements_go_out_while_an_account_is_stopped(badge: Badge, provider: type[ScriptedProvider]) -> None:
+    provider.script.append(ProviderAuthError("Refused."))
+    run_due(badge.pk)
+    [other] = more_badges(badge, 1)
+    [without] = awards.award(UserFactory(), {BadgeTemplateFactory().pk: moment(5)})
+
+    sweep()
+
+    announced = Delivery.objects.filter(action=Delivery.Action.ANNOUNCE_AWARDED, status=Status.DONE)
+    assert set(announced.values_list("badge_id", flat=True)) == {badge.pk, other.pk, without.pk}
+    assert provider.calls == ["issue", "check"][:1]
+
+
+def test_a_bus_that_does_not_answer_is_asked_a_few_times_and_holds_up_no_badge(
+    badge: Badge, provider: type[ScriptedProvider], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Delivery] = []
+
+    def unheard(delivery: Delivery) -> Done:
+        asked.append(delivery)
+        raise ConnectionError
+
+    more_badges(badge, 9)
+    monkeypatch.setitem(actions._handlers, Delivery.Action.ANNOUNCE_AWARDED.value, unheard)
+
+    sweep()
+
+    assert len(asked) == 3
+    assert len(provider.held) == 10
+
+
+def test_what_waits_for_a_blocked_account_is_not_even_read(badge: Badge, provider: type[ScriptedProvider]) -> None:
+    run_due(more_badges(badge, 1)[0].pk)
+    account_id = badge.template.account_id
+    assert account_id is not None
+    Delivery.objects.filter(badge=badge, action=Delivery.Action.ANNOUNCE_AWARDED).move(Status.DONE)
+
+    assert due_work() == {badge.pk: {account_id}}
+    assert due_work(blocked=[account_id]) == {}
