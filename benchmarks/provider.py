@@ -17,7 +17,7 @@ class InstantProvider(Provider):
     def check_account(self) -> AccountInfo:
         return AccountInfo(name="Instant")
 
-    def templates(self) -> Iterator[TemplatePage]:
+    def templates(self, first_page: int = 1) -> Iterator[TemplatePage]:
         yield TemplatePage(number=1, templates=())
 
     def issue(self, award: Award) -> IssuedBadge:

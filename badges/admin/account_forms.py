@@ -34,6 +34,14 @@ def organization_uuid(text: str) -> str:
         ) from error
 
 
+def takes_client_id(slug: str) -> bool:
+    """Whether an account of this provider may be an OAuth client; not where the provider is not known."""
+    try:
+        return registry.provider_class(slug).features.takes_client_credentials
+    except BadgesError:
+        return False
+
+
 IDENTIFIERS: dict[str, Callable[[str], str]] = {CredlyOrganization.provider_slug: organization_uuid}
 """How the identifier of an account is read, of the providers that have a form for it."""
 
@@ -56,14 +64,19 @@ class AccountForm(ModelForm[ProviderAccount]):
 
     class Meta:
         model = ProviderAccount
-        fields = ("external_id", "name")
+        fields = ("external_id", "name", "client_id")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "name" in self.fields:
             self.fields["name"].required = False
             self.fields["name"].help_text = _("Left empty, it becomes the name that the provider has for the account.")
-        key = self.fields["new_key"]
+        key, client = self.fields["new_key"], self.fields.get("client_id")
+        if client is not None:
+            client.help_text = _(
+                "Only for an OAuth client: the API key is then the client's secret. Empty for an authorization token."
+            )
+            client.disabled = self.instance.has_preconfigured_key
         if self.instance.has_preconfigured_key:
             key.disabled = True
             key.help_text = _("This account's key comes from BADGES_CONFIG in the settings and is changed there.")
@@ -85,7 +98,7 @@ class AccountForm(ModelForm[ProviderAccount]):
 
     def entered_fields(self) -> list[str]:
         """The model fields that this form gives a new value, of an account that is there already."""
-        fields = [name for name in ("external_id", "name") if name in self.cleaned_data]
+        fields = [name for name in ("external_id", "name", "client_id") if name in self.cleaned_data]
         return [*fields, *(["api_key"] if self.cleaned_data.get("new_key") else []), "modified"]
 
     def _provider(self) -> str:

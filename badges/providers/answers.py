@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import TypeAlias
@@ -18,6 +19,8 @@ FULL_PAGE = 50
 MOST_PAGES = 1000
 _LONGEST_ID = 255
 _LONGEST_URL = 1000
+_LONGEST_WORD = 255
+_MOST_IN_A_ROW = 100
 
 
 def text(record: Record, *keys: str) -> str:
@@ -74,19 +77,66 @@ def number(value: Record, key: str) -> int | None:
     return found if isinstance(found, int) else None
 
 
+def texts(value: Record, key: str, *names: str) -> tuple[str, ...]:
+    """The texts in the list under this key, each once; of an object in it, the first of its values under ``names``.
+
+    What is neither is left out, and so is what comes after the first hundred.
+    """
+    rows = value.get(key)
+    found = (
+        text(row, *names) if isinstance(row, Mapping) else text({"": row}, "")
+        for row in (rows[:_MOST_IN_A_ROW] if isinstance(rows, list) else ())
+    )
+    return tuple(dict.fromkeys(one[:_LONGEST_WORD] for one in found if one))
+
+
+def records(value: Record, key: str) -> tuple[Record, ...]:
+    """The objects in the list under this key, at most the first hundred."""
+    rows = value.get(key)
+    return tuple(row for row in rows[:_MOST_IN_A_ROW] if isinstance(row, Mapping)) if isinstance(rows, list) else ()
+
+
+def own_uuid(value: Record, *keys: str) -> str:
+    """The first of these values that is a UUID, as UUIDs are written; empty where none is.
+
+    An identifier of ours is one. Another's may be anything.
+    """
+    try:
+        return str(uuid.UUID(text(value, *keys)))
+    except ValueError:
+        return ""
+
+
+def moment(value: Record, *keys: str) -> datetime | None:
+    """The first of these values that is a date or a time, aware (UTC where it names no zone); otherwise None."""
+    for key in keys:
+        try:
+            found = datetime.fromisoformat(text(value, key))
+        except ValueError:
+            continue
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return None
+
+
+def changed_since(value: Record, since: datetime | None, *keys: str) -> bool:
+    """Whether one of these times is not before ``since`` (aware); also where there is no ``since``, or no time."""
+    times = [found for key in keys if (found := moment(value, key)) is not None]
+    return since is None or not times or max(times) >= since
+
+
 def has_passed(value: Record, key: str, now: datetime) -> bool:
     """Whether the date or time under this key is over at ``now`` (aware). A date is over from its first moment in UTC.
 
     What cannot be read as a date counts as not over.
     """
     found = text(value, key)
-    try:
-        if len(found) == len("2026-01-31"):
+    if len(found) == len("2026-01-31"):
+        try:
             return date.fromisoformat(found) <= now.astimezone(UTC).date()
-        moment = datetime.fromisoformat(found)
-    except ValueError:
-        return False
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) <= now
+        except ValueError:
+            return False
+    ends = moment(value, key)
+    return ends is not None and ends <= now
 
 
 @frozen
@@ -124,15 +174,17 @@ def list_page(answer: Record, key: str, meta: Record, next_key: str, provider: s
 
 
 def all_pages(
-    fetch: Callable[[int], ListPage], provider: str, most: int = MOST_PAGES
+    fetch: Callable[[int], ListPage], provider: str, *, first: int = 1, most: int = MOST_PAGES
 ) -> Iterator[tuple[int, ListPage]]:
-    """All pages of a list with their numbers, from 1; only one is held at a time.
+    """The pages of a list with their numbers, from ``first`` to the last; only one is held at a time.
+
+    A list is asked for its first page even if that is beyond its last one: it is empty then.
 
     Raises:
         UnexpectedAnswer: the list does not end, repeats itself, or has a hole. It is never taken as complete then.
     """
     before: tuple[Record, ...] = ()
-    for page_number in range(1, most + 1):
+    for page_number in range(first, first + most):
         page = fetch(page_number)
         more = _more_follow(page, page_number)
         if page.has_next and not more:

@@ -6,10 +6,8 @@ import json
 import re
 import ssl
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 import requests
@@ -18,7 +16,9 @@ from attrs import frozen
 from requests.auth import AuthBase
 
 from badges.conf import HTTPSettings
+from badges.data import Exchange
 from badges.exceptions import (
+    AccountUnusable,
     ConfigurationError,
     DuplicateBadge,
     ProviderAuthError,
@@ -27,11 +27,17 @@ from badges.exceptions import (
     ProviderRejected,
     ProviderUnavailable,
     UnexpectedAnswer,
+    describe,
 )
+from badges.providers import traffic
 from badges.providers.answers import Record, is_web_address
-from badges.providers.redaction import excerpt, protect_logs
+from badges.providers.deadline import Deadline, DeadlineAdapter
+from badges.providers.failures import causes, complaint, host_of, may_have_been_sent, retry_after
+from badges.providers.redaction import excerpt, masked, protect_logs
 
 LARGEST_ANSWER = 8 * 1024 * 1024
+LONGEST_ASKED = 500
+LONGEST_ANSWERED = 300
 _CHUNK = 16 * 1024
 _KEY = re.compile(r"[!-~]+")
 
@@ -47,16 +53,24 @@ class Call:
     """What the call is for, as it stands after "while": "issuing a badge"."""
     query: Mapping[str, str] | None = None
     body: Mapping[str, object] | None = None
+    """Sent as JSON."""
+    form: Mapping[str, str] | None = None
+    """Sent as an HTML form is, where the provider wants it so."""
     changes: bool = False
     """Whether the provider does something, so that a lost answer leaves its outcome unknown."""
     private: tuple[str, ...] = ()
     """Personal data in the request, which the answer may repeat and an error must not."""
     duplicate_marks: tuple[str, ...] = ()
     """Lower-case words by which a refusal means that the provider holds the badge already."""
+    answers_secret: bool = False
+    """Whether the answer is a secret itself, of which nothing may be shown or kept."""
 
 
 class ApiConnection:
-    """A provider's API with one key. Every call is one connection of its own, closed at the end."""
+    """A provider's API with one key. Every call is one connection of its own, closed at the end.
+
+    Each call is told to who watches the traffic (:mod:`badges.providers.traffic`), whatever comes of it.
+    """
 
     def __init__(
         self, *, provider: str, base_url: str, authorization: str, secrets: Sequence[str], timeouts: HTTPSettings
@@ -65,9 +79,9 @@ class ApiConnection:
         Arguments:
             provider: the provider's name, for errors.
             base_url: where the API is; ends with a slash.
-            authorization: the value of the ``Authorization`` header.
+            authorization: the value of the ``Authorization`` header; without one none is sent.
             secrets: what no error may hold; the API key.
-            timeouts: seconds to connect and to answer.
+            timeouts: seconds to connect and to answer; a call takes at most the sum of both.
 
         Raises:
             ConfigurationError: the address is not an http(s) URL.
@@ -75,13 +89,13 @@ class ApiConnection:
         if not is_web_address(base_url) or urlsplit(base_url).username is not None:
             raise ConfigurationError(
                 f"The address of {provider}'s API is not an http(s) URL (without user name and password). Correct the "
-                f"provider's API_BASE_URL in BADGES_CONFIG."
+                f"provider's URLs, such as API_BASE_URL, in BADGES_CONFIG."
             )
         protect_logs()
         self._provider = provider
         self._base_url = base_url if base_url.endswith("/") else f"{base_url}/"
         self._auth = _Authorization(authorization)
-        self._secrets = tuple(secrets)
+        self._secrets = (*secrets, authorization)
         self._timeouts = timeouts
 
     def call(self, call: Call) -> Record:
@@ -91,15 +105,22 @@ class ApiConnection:
             The JSON object that the provider answered.
 
         Raises:
+            CeilingReached: the call must not be made now, and was not.
             ProviderError: one of its kinds; see :mod:`badges.exceptions`. Its text holds neither key nor address.
         """
         target = self._url(call)
-        answer = self._exchange(call, target)
-        if isinstance(answer, ProviderError):
-            raise answer
-        if 200 <= answer.status < 300:
-            return self._read(call, answer)
-        raise self._refusal(call, answer)
+        traffic.before()
+        began = time.monotonic()
+        try:
+            answer = self._exchange(call, target)
+            result = answer if isinstance(answer, ProviderError) else self._judge(call, answer)
+        except BaseException as error:
+            self._tell(call, describe(error), began)
+            raise
+        self._tell(call, answer, began)
+        if isinstance(result, ProviderError):
+            raise result
+        return result
 
     def _url(self, call: Call) -> str:
         for part in call.path:
@@ -112,6 +133,11 @@ class ApiConnection:
     def _exchange(self, call: Call, target: str) -> _Answer | ProviderError:
         # Failures are returned and raised outside of the handlers: the exceptions of requests hold the URL with its
         # query, and must not travel along as the context of ours.
+        with Deadline(self._timeouts.connect_timeout + self._timeouts.read_timeout) as deadline:
+            found = self._request(call, target, deadline)
+        return self._too_late(call, deadline) if deadline.is_over else found
+
+    def _request(self, call: Call, target: str, deadline: Deadline) -> _Answer | ProviderError:
         try:
             with (
                 _Session() as session,
@@ -120,6 +146,7 @@ class ApiConnection:
                     target,
                     params=call.query,
                     json=call.body,
+                    data=call.form,
                     auth=self._auth,
                     headers={"Accept": "application/json"},
                     timeout=(self._timeouts.connect_timeout, self._timeouts.read_timeout),
@@ -127,46 +154,54 @@ class ApiConnection:
                     stream=True,
                 ) as response,
             ):
-                body = self._body(response)
-                if body is None:
-                    what = f"an answer that is too long or too slow (HTTP {response.status_code})"
-                    return self._unexpected(call, what, response.status_code)
-                return _Answer(response.status_code, response.headers, body)
+                body = bytearray()
+                for chunk in response.iter_content(_CHUNK):
+                    body += chunk
+                    if len(body) > LARGEST_ANSWER or deadline.is_over:
+                        what = f"an answer that is too long (HTTP {response.status_code})"
+                        return self._unexpected(call, what, response.status_code)
+                return _Answer(response.status_code, response.headers, bytes(body))
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            return self._network_failure(call, error)
+            return self._network_failure(call, error, deadline)
+        except Exception:
+            # A connection that ends in the midst of anything can surprise the libraries on it.
+            if deadline.is_over:
+                return self._too_late(call, deadline)
+            raise
 
-    def _body(self, response: requests.Response) -> bytes | None:
-        deadline = time.monotonic() + self._timeouts.read_timeout
-        body = bytearray()
-        for chunk in response.iter_content(_CHUNK):
-            body += chunk
-            if len(body) > LARGEST_ANSWER or time.monotonic() > deadline:
-                return None
-        return bytes(body)
+    def _too_late(self, call: Call, deadline: Deadline) -> ProviderError:
+        seconds = f"{self._timeouts.connect_timeout + self._timeouts.read_timeout:g} seconds"
+        if deadline.nothing_was_sent:
+            return self._unavailable(call, f"could not be reached within {seconds}", sent=False)
+        return self._unavailable(call, f"did not answer within {seconds}", sent=True)
 
-    def _network_failure(self, call: Call, error: Exception) -> ProviderError:
-        sent = may_have_been_sent(error)
+    def _network_failure(self, call: Call, error: Exception, deadline: Deadline) -> ProviderError:
+        sent = may_have_been_sent(error) and not deadline.nothing_was_sent
         if isinstance(error, requests.Timeout) and sent:
             what = f"did not answer within {self._timeouts.read_timeout:g} seconds"
         elif sent:
             what = "broke the connection off before it had answered"
-        elif any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error)):
+        elif any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes(error)):
             what = "showed a certificate that is not valid"
         else:
             what = "could not be reached"
+        return self._unavailable(call, what, sent=sent, kind=f", {type(error).__name__}")
+
+    def _unavailable(self, call: Call, what: str, *, sent: bool, kind: str = "") -> ProviderUnavailable:
         outcome = " It is not known whether it has done the work." if sent and call.changes else ""
         return ProviderUnavailable(
-            f"{self._provider} {what} (while {call.doing}, {type(error).__name__}).{outcome}",
-            outcome_unknown=sent and call.changes,
+            f"{self._provider} {what} (while {call.doing}{kind}).{outcome}", outcome_unknown=sent and call.changes
         )
 
-    def _read(self, call: Call, answer: _Answer) -> Record:
+    def _judge(self, call: Call, answer: _Answer) -> Record | ProviderError:
+        if not 200 <= answer.status < 300:
+            return self._refusal(call, answer)
         found = answer.json()
         if isinstance(found, dict):
             return found
-        shown = self._excerpt(call, answer.text())
-        what = f"HTTP {answer.status} and not the JSON that it documents: {shown or '(an empty answer)'}"
-        raise self._unexpected(call, what, answer.status)
+        shown = self._excerpt(call, answer.text()) or "(an empty answer)"
+        what = f"HTTP {answer.status} and not the JSON that it documents"
+        return self._unexpected(call, what if call.answers_secret else f"{what}: {shown}", answer.status)
 
     def _unexpected(self, call: Call, what: str, status: int | None = None) -> UnexpectedAnswer:
         return UnexpectedAnswer(
@@ -180,7 +215,7 @@ class ApiConnection:
             where = self._excerpt(call, host) or "an address that it does not name"
             what = f"a redirect (HTTP {status}) to {where}, which is never followed: check the provider's URLs"
             return self._unexpected(call, what, status)
-        words = self._excerpt(call, complaint(answer.json()) or answer.text()) or "(no explanation)"
+        words = self._words(call, answer) or "(no explanation)"
         wait = retry_after(answer.headers.get("Retry-After"), datetime.now(UTC))
         if status == 429:
             return ProviderRateLimited(
@@ -205,8 +240,45 @@ class ApiConnection:
         kind = DuplicateBadge if any(mark in raw for mark in call.duplicate_marks) else ProviderRejected
         return kind(f"{self._provider} refused (while {call.doing}, HTTP {status}): {words}", status_code=status)
 
-    def _excerpt(self, call: Call, text: str) -> str:
-        return excerpt(text, (*self._secrets, *(word for word in call.private if len(word) > 1 or not word.isascii())))
+    def _words(self, call: Call, answer: _Answer) -> str:
+        """What the provider says of an error, for an error of ours."""
+        found = complaint(answer.json())
+        return self._excerpt(call, found if found or call.answers_secret else answer.text())
+
+    def _tell(self, call: Call, outcome: _Answer | ProviderError | str, began: float) -> None:
+        """Have the call written down, as far as it may be."""
+        status = outcome.status if isinstance(outcome, _Answer) else getattr(outcome, "status_code", None)
+        traffic.after(
+            Exchange(
+                doing=call.doing,
+                method=call.method,
+                path=self._excerpt(call, "/".join(call.path), LONGEST_ANSWERED),
+                asked=self._shown(call, call.query or call.body or call.form, LONGEST_ASKED),
+                status=status,
+                answered=self._answered(call, outcome),
+                duration_ms=round((time.monotonic() - began) * 1000),
+                changes=call.changes,
+            )
+        )
+
+    def _answered(self, call: Call, outcome: _Answer | ProviderError | str) -> str:
+        if not isinstance(outcome, _Answer):
+            return self._excerpt(call, str(outcome), LONGEST_ANSWERED)
+        if call.answers_secret:
+            return self._words(call, outcome) or "(a secret, which is not kept)"
+        found = outcome.json()
+        return self._shown(call, outcome.text() if found is None else found, LONGEST_ANSWERED)
+
+    def _shown(self, call: Call, value: object, length: int) -> str:
+        """The beginning of JSON or of a text, without what it may not show."""
+        if value is None or isinstance(value, str):
+            return self._excerpt(call, value or "", length)
+        return self._excerpt(call, json.dumps(masked(value, call.private), ensure_ascii=False), length)
+
+    def _excerpt(self, call: Call, text: str, length: int = 200) -> str:
+        words = (*self._secrets, *(word for word in call.private if len(word) > 1 or not word.isascii()))
+        # One less, for the sign that something was left off.
+        return excerpt(text, words, length - 1)
 
 
 @frozen
@@ -226,7 +298,15 @@ class _Answer:
 
 
 class _Session(requests.Session):
-    """Does not look at where a redirect leads: requests would parse it and read the whole body, however long."""
+    """Makes connections that end in time, and does not look at where a redirect leads.
+
+    Requests would parse that, and read the whole body, however long.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, DeadlineAdapter())
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         return None
@@ -239,7 +319,8 @@ class _Authorization(AuthBase):
         self._value = value
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = self._value
+        if self._value:
+            request.headers["Authorization"] = self._value
         return request
 
 
@@ -247,92 +328,11 @@ def check_key(key: str, provider: str) -> str:
     """The key, if it can be sent in a header.
 
     Raises:
-        ConfigurationError: it holds characters that no key has (a line break, a space, a letter that is not ASCII).
+        AccountUnusable: it holds characters that no key has (a line break, a space, a letter that is not ASCII).
     """
     if not _KEY.fullmatch(key):
-        raise ConfigurationError(
+        raise AccountUnusable(
             f"The API key of the {provider} account is empty, or holds spaces, line breaks or characters that no key "
             f"has. Copy it from {provider} again."
         )
     return key
-
-
-def complaint(answer: object, depth: int = 0) -> str:
-    """What a provider says in the JSON of an error: text, lists and dicts under errors, error, message, reason or data.
-
-    Credly answers ``{"data": {"message": ...}}``; Accredible answers ``errors``, ``error`` or ``data``, each a string
-    or a dict of field to messages (Accredible Credential API, error examples).
-    """
-    if isinstance(answer, str):
-        return answer.strip()
-    if depth > 4:
-        return ""
-    if isinstance(answer, list):
-        return "; ".join(filter(None, (complaint(item, depth + 1) for item in answer[:10])))
-    if not isinstance(answer, dict):
-        return ""
-    for key in ("errors", "error", "message", "reason", "data", "results", "details"):
-        found = answer.get(key)
-        words = _fields(found, depth) if key in ("errors", "error") else complaint(found, depth + 1)
-        if words:
-            return words
-    return ""
-
-
-def _fields(found: object, depth: int) -> str:
-    if not isinstance(found, dict):
-        return complaint(found, depth + 1)
-    known = complaint(found, depth + 1)
-    if known:
-        return known
-    parts = ((str(field), complaint(messages, depth + 1)) for field, messages in list(found.items())[:10])
-    return "; ".join(f"{field}: {words}" for field, words in parts if words)
-
-
-def retry_after(header: str | None, now: datetime) -> float | None:
-    """Seconds to wait, from ``Retry-After`` (RFC 9110, 10.2.3: seconds or an HTTP date); None if it is unreadable."""
-    value = (header or "").strip()
-    if value.isascii() and value.isdigit() and len(value) < 10:
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return max(0.0, (aware - now).total_seconds())
-    except (ValueError, OverflowError):
-        return None
-
-
-def host_of(location: str) -> str:
-    """The host of an address from outside; empty where it has none or cannot be read."""
-    try:
-        return urlsplit(location).hostname or ""
-    except ValueError:
-        return ""
-
-
-def may_have_been_sent(error: Exception) -> bool:
-    """Whether the request may have reached the provider before this failure of requests or urllib3."""
-    never = (
-        requests.ConnectTimeout,
-        requests.exceptions.ProxyError,
-        requests.exceptions.InvalidURL,
-        requests.exceptions.InvalidHeader,
-        requests.exceptions.InvalidSchema,
-        requests.exceptions.MissingSchema,
-    )
-    before = (urllib3.exceptions.NewConnectionError, ssl.SSLCertVerificationError)
-    return not isinstance(error, never) and not any(isinstance(cause, before) for cause in _causes(error))
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what it wraps: urllib3 hides the reason in attributes and arguments."""
-    waiting: list[Any] = [error]
-    seen: set[int] = set()
-    while waiting and len(seen) < 50:
-        one = waiting.pop()
-        if not isinstance(one, BaseException) or id(one) in seen:
-            continue
-        seen.add(id(one))
-        yield one
-        arguments: Iterable[Any] = one.args
-        waiting += [*arguments, getattr(one, "reason", None), one.__cause__, one.__context__]

@@ -7,8 +7,11 @@ from badges.exceptions import ProviderRejected
 
 
 def private_words(award: Award) -> tuple[str, ...]:
-    """What an answer about an award may repeat and an error must not: the learner's address and name."""
-    return (award.email, award.name, award.first_name, award.last_name)
+    """What an answer about an award may repeat and an error must not: the learner's address and name.
+
+    The name also word by word: an answer may leave a part of it out, or change the order.
+    """
+    return (award.email, award.name, award.first_name, award.last_name, *award.name.split())
 
 
 def require_recipient(award: Award) -> None:

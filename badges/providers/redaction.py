@@ -7,8 +7,11 @@ import html
 import json
 import logging
 import re
-from collections.abc import Iterable
-from urllib.parse import quote
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
+from typing import Literal
+from urllib.parse import quote, quote_plus
 
 REMOVED = "[removed]"
 
@@ -24,20 +27,33 @@ _CREDENTIALS = re.compile(
 )
 _LONGEST_PRIVATE = 256
 _WINDOW = 4000
+_LOOKED_AT = 16_000
+_DEEPEST = 10
+_MOST_SHOWN = 50
+_COMPOSED: tuple[Literal["NFC", "NFD"], ...] = ("NFC", "NFD")
 
 
 def spellings(secret: str) -> set[str]:
-    """A secret in all the forms in which an answer may repeat it: plain, in a URL, in HTML, in JSON, as Basic auth."""
-    if not secret:
-        return set()
-    encoded = {base64.b64encode(text.encode()).decode() for text in (secret, f"{secret}:")}
+    """A secret in all the forms in which an answer may repeat it: plain, in a URL, in HTML, in JSON, as Basic auth.
+
+    A letter with an accent counts as one or as two.
+    """
+    forms = {secret, secret.strip(), *(unicodedata.normalize(form, secret) for form in _COMPOSED)} - {""}
+    return set().union(*(_spellings(form) for form in forms))
+
+
+def _spellings(secret: str) -> set[str]:
+    in_bytes = secret.encode(errors="surrogatepass")
+    encoded = {base64.b64encode(text).decode() for text in (in_bytes, in_bytes + b":")}
     return {
         secret,
-        quote(secret),
-        quote(secret, safe=""),
+        quote(in_bytes),
+        quote(in_bytes, safe=""),
+        quote_plus(in_bytes),
         html.escape(secret),
         secret.replace("/", "\\/"),
         json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
         *encoded,
     }
 
@@ -53,14 +69,38 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         One line. A long text is cut, and never within something that had to be removed.
     """
     forms: set[str] = set().union(*(spellings(secret) for secret in secrets))
+    longest = max((_LONGEST_PRIVATE, *map(len, forms)))
+    # What is far behind the window is not even looked at, but for what begins in it.
+    is_cut = len(text) > _LOOKED_AT + longest
+    text = text[: _LOOKED_AT + longest]
     for form in sorted(forms, key=len, reverse=True):
         text = re.sub(re.escape(form), REMOVED, text, flags=re.IGNORECASE)
+    if is_cut:
+        text = text[:-longest]
     window = text[: _WINDOW + _LONGEST_PRIVATE]
     window = _CREDENTIALS.sub(rf"\1 {REMOVED}", window)
     window = _EMAIL.sub(REMOVED, window)
     if len(text) > _WINDOW + _LONGEST_PRIVATE:
         window = window[:-_LONGEST_PRIVATE]
     return " ".join("".join(char if char.isprintable() else " " for char in window).split())
+
+
+def masked(value: object, private: Collection[str]) -> object:
+    """The beginning of JSON, with the texts in it replaced that are wholly private: a name can be a single letter."""
+    words = {word.strip().casefold() for word in private} - {""}
+    return _masked(value, words, depth=0)
+
+
+def _masked(value: object, words: Collection[str], depth: int) -> object:
+    if isinstance(value, str):
+        return REMOVED if value.strip().casefold() in words else value
+    if depth > _DEEPEST:
+        return "…"
+    if isinstance(value, Mapping):
+        return {str(key): _masked(item, words, depth + 1) for key, item in islice(value.items(), _MOST_SHOWN)}
+    if isinstance(value, list | tuple):
+        return [_masked(item, words, depth + 1) for item in value[:_MOST_SHOWN]]
+    return value
 
 
 class RedactingFilter(logging.Filter):

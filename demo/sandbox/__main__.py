@@ -19,11 +19,13 @@ A local server that behaves as the documents say Credly and Accredible do: templ
 revocation, expiry, paging, authentication, events, and faults to switch on. Everything is in memory.
 
   Credly      CREDLY_API_BASE_URL      = http://HOST:PORT/credly/v1/
+              CREDLY_OAUTH_TOKEN_URL   = http://HOST:PORT/credly/oauth/token
   Accredible  ACCREDIBLE_API_BASE_URL  = http://HOST:PORT/accredible/v1/
 """
 EPILOG = f"""\
 seeded accounts:
   Credly organization {seed.ORGANIZATION_ID}, token {seed.ORGANIZATION_TOKEN}
+    or OAuth client {seed.CLIENT_ID}, secret {seed.CLIENT_SECRET}
   Credly organization {seed.LARGE_ORGANIZATION_ID}, token {seed.LARGE_ORGANIZATION_TOKEN}: {seed.MANY} templates
   Accredible key {seed.ACCREDIBLE_KEY}
   Accredible key {seed.LARGE_ACCREDIBLE_KEY}: {seed.MANY} groups, no credits

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 
+from demo.sandbox.accredible_search import search
 from demo.sandbox.messages import Json, Refusal, Reply, Request
 from demo.sandbox.store import Store, now
 
@@ -48,13 +49,21 @@ def handle(store: Store, request: Request) -> Reply:
     return route(store, request, account)
 
 
+def expire(store: Store, credential_id: str, values: Json) -> Json | None:
+    """A person lets a credential expire, or lets it stand again; gives it, or None where there is none."""
+    credential = store.credentials.get(credential_id)
+    if credential is not None:
+        credential.update(expired_on=_date(values, "expired_on"), updated_at=now())
+    return credential
+
+
 def _authenticate(store: Store, request: Request) -> Json:
     header = request.headers.get("authorization", "")
     if header.startswith("Bearer "):
         raise Refusal(Reply.json(401, {"success": False, "data": "Not enough or too many segments"}))
     token = _TOKEN.fullmatch(header)
     for account in store.accounts.values():
-        if token and account["key"] == token[1]:
+        if token and account["key"] == token[1] and not account.get("expired"):
             return account
     raise Refusal(Reply.text(401, "HTTP Token: Access denied.\n"))
 
@@ -67,7 +76,7 @@ def _details(store: Store, request: Request, account: Json) -> Reply:
 def _search_groups(store: Store, request: Request, account: Json) -> Reply:
     asked = request.json()
     rows = [one for one in store.groups.values() if one["account_id"] == str(account["id"])]
-    if asked.get("ids"):
+    if isinstance(asked.get("ids"), list):
         rows = [one for one in rows if one["id"] in asked["ids"]]
     if asked.get("name"):
         rows = [one for one in rows if str(asked["name"]).lower() in one["name"].lower()]
@@ -106,7 +115,7 @@ def _create(store: Store, request: Request, account: Json) -> Reply:
     values = values if isinstance(values, dict) else {}
     recipient = values.get("recipient")
     recipient = recipient if isinstance(recipient, dict) else {}
-    if not recipient.get("name") or "@" not in str(recipient.get("email") or ""):
+    if not all(isinstance(recipient.get(key), str) for key in ("name", "email")) or "@" not in recipient["email"]:
         raise _invalid("Can not create credential without recipient data")
     group = store.groups.get(str(values.get("group_id")))
     if group is None or group["account_id"] != str(account["id"]):
@@ -167,23 +176,6 @@ def _delete(store: Store, request: Request, account: Json) -> Reply:
     return _answer(request, store, store.credentials.pop(_own(store, request, account)["id"]))
 
 
-def _search(store: Store, request: Request, account: Json) -> Reply:
-    asked = request.json()
-    query, page = asked.get("query") or {}, asked.get("page") or {}
-    size = min(_positive(page.get("size"), MOST_PER_PAGE), 100)
-    start = int(page.get("from") or 0)
-    if start > 10_000:
-        raise Refusal(
-            Reply.json(400, {"code": 400, "message": "offset", "status": "invalid_search_query", "errors": {}})
-        )
-    rows = [_row(store, one) for one in _owned(store, account)]
-    rows = [row for row in rows if all(_meets(row, key, value) for key, value in query.items())]
-    if (asked.get("sort") or {}).get("id") == "desc":
-        rows.reverse()
-    meta = {"count": len(rows), "from": start, "size": size, "cursor": None}
-    return Reply.json(200, {"credentials": rows[start : start + size], "meta": meta})
-
-
 _ROUTES: dict[tuple[str, ...], Callable[[Store, Request, Json], Reply]] = {
     ("GET", "v1", "issuer", "details"): _details,
     ("POST", "v1", "issuer", "groups", "search"): _search_groups,
@@ -193,7 +185,7 @@ _ROUTES: dict[tuple[str, ...], Callable[[Store, Request, Json], Reply]] = {
     ("GET", "v1", "credentials", "*"): _show,
     ("PUT", "v1", "credentials", "*"): _update,
     ("DELETE", "v1", "credentials", "*"): _delete,
-    ("POST", "v2", "credentials", "search"): _search,
+    ("POST", "v2", "credentials", "search"): search,
 }
 
 
@@ -259,6 +251,8 @@ def _group(group: Json) -> Json:
         "name": group["name"],
         "course_name": group["name"],
         "course_description": group["description"],
+        "course_link": group.get("course_link"),
+        "learning_outcomes": group.get("learning_outcomes", []),
         "primary_design_id": group["design_id"],
         "badge_design_id": group["design_id"],
         "certificate_design_id": None,
@@ -275,39 +269,3 @@ def _answer(request: Request, store: Store, credential: Json) -> Reply:
     return Reply.json(
         200, {"credential": {**shown, "group_name": group.get("name"), "url": page, "evidence_items": []}}
     )
-
-
-def _row(store: Store, credential: Json) -> Json:
-    group = store.groups.get(str(credential["group_id"]), {})
-    hidden = ("account_id", "group_id", "recipient", "name", "description", "complete")
-    return {
-        **{key: value for key, value in credential.items() if key not in hidden},
-        "recipient_name": credential["recipient"]["name"],
-        "recipient_email": credential["recipient"]["email"],
-        "recipient_id": credential["recipient"].get("id"),
-        "group": {"id": credential["group_id"], "name": group.get("name"), "course_name": group.get("name")},
-        "issuer_id": credential["account_id"],
-    }
-
-
-def _meets(row: Json, key: str, wanted: object) -> bool:
-    name, _, operator = key.removesuffix("]").partition("[")
-    value = row["group"].get("id") if name == "group.id" else row.get(name)
-    if operator in ("", "eq"):
-        if name == "recipient_email":
-            return str(value).lower() == str(wanted).lower()
-        return str(value) == str(wanted) if name != "approve" else value is wanted
-    if operator == "in":
-        return isinstance(wanted, list) and str(value) in map(str, wanted)
-    texts = (str(value), str(wanted))
-    compared = {
-        "lt": texts[0] < texts[1],
-        "lte": texts[0] <= texts[1],
-        "gt": texts[0] > texts[1],
-        "gte": texts[0] >= texts[1],
-    }
-    if operator not in compared:
-        raise Refusal(
-            Reply.json(400, {"code": 400, "message": f"unknown operator {operator}", "status": "invalid_search_query"})
-        )
-    return compared[operator]

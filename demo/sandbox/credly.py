@@ -14,11 +14,14 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from demo.sandbox import oauth
 from demo.sandbox.messages import Json, Refusal, Reply, Request
 from demo.sandbox.store import Store, now
 
 PER_PAGE = 50
 HELD_STATES = ("pending", "accepted")
+SORTABLE = ("created_at", "issued_at", "state_updated_at", "updated_at")
+BEHAVIORS = ("allow", "deny", "replace")
 REQUIRED = ("recipient_email", "issued_to_first_name", "issued_to_last_name", "badge_template_id", "issued_at")
 
 
@@ -45,15 +48,38 @@ def decide(store: Store, badge_id: str, state: str) -> Json | None:
     return badge
 
 
+def revoke(store: Store, badge_id: str, reason: str) -> Json | None:
+    """A person revokes a badge; gives it, or None where there is none that can be revoked."""
+    badge = store.badges.get(badge_id)
+    if badge is None or badge["state"] in ("revoked", "replaced"):
+        return None
+    badge["revocation_reason"] = reason
+    _change_state(store, badge, "revoked")
+    return badge
+
+
+def delete(store: Store, badge_id: str) -> Json | None:
+    """Somebody deletes a badge; gives what it was, or None where there is none."""
+    badge = store.badges.pop(badge_id, None)
+    if badge is not None:
+        store.add_event(badge["organization_id"], "badge.deleted", "badge", badge_id, badge)
+    return badge
+
+
 def _authenticate(store: Store, request: Request) -> Json:
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        client = oauth.organization_of(store, value.strip())
+        if client is not None and not client.get("expired"):
+            return client
+        raise Refusal(Reply.json(401, {"data": {"message": "The access token is invalid"}, "metadata": None}))
     try:
         user, colon, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         user, colon, password = "", "", ""
     if scheme.lower() == "basic" and colon and not password:
         for organization in store.organizations.values():
-            if organization["token"] == user:
+            if organization["token"] == user and not organization.get("expired"):
                 return organization
     raise Refusal(Reply.text(401, "HTTP Basic: Access denied.\n"))
 
@@ -86,6 +112,12 @@ def _list_badges(store: Store, request: Request, organization: Json) -> Reply:
             found = [one for one in found if one[key] == wanted]
         elif key == "state":
             found = [one for one in found if one["state"] in wanted.split(",")]
+    sort = request.query.get("sort", "")
+    if sort:
+        key = sort.removeprefix("-")
+        if key not in SORTABLE:
+            raise _refusal(422, f"Cannot sort by {key}")
+        found.sort(key=lambda one: one[key], reverse=sort.startswith("-"))
     return _page(request, [_badge(store, request, one) for one in found])
 
 
@@ -98,7 +130,7 @@ def _issue(store: Store, request: Request, organization: Json) -> Reply:
 
 
 def _create(store: Store, values: Json, organization: Json, replaces: Json | None = None) -> Json:
-    missing = [key for key in REQUIRED if not str(values.get(key) or "").strip()]
+    missing = [key for key in REQUIRED if not isinstance(values.get(key), str) or not values[key].strip()]
     if missing:
         raise _refusal(422, f"{missing[0].replace('_', ' ').capitalize()} can't be blank")
     template = store.templates.get(str(values["badge_template_id"]))
@@ -106,10 +138,14 @@ def _create(store: Store, values: Json, organization: Json, replaces: Json | Non
         raise _refusal(422, f"Invalid or missing Badge Template ID: {values['badge_template_id']}")
     if template["state"] != "active":
         raise _refusal(422, f"The badge template is {template['state']} and cannot be used to issue new badges")
-    if "@" not in values["recipient_email"]:
-        raise _refusal(422, "Recipient email is invalid")
-    if not template["allow_duplicate_badges"] and _is_held(store, values, replaces):
+    behavior = values.get("duplicate_behavior", "deny")
+    if "@" not in values["recipient_email"] or behavior not in BEHAVIORS:
+        raise _refusal(422, "Recipient email or duplicate behavior is invalid")
+    held = None if template["allow_duplicate_badges"] else _held(store, values, replaces)
+    if held and behavior == "deny":
         raise _refusal(422, "User already has this badge")
+    if held and behavior == "replace":
+        return _replaced(store, values, organization, held)
     badge = {
         "id": str(uuid.uuid4()),
         "organization_id": organization["id"],
@@ -123,6 +159,7 @@ def _create(store: Store, values: Json, organization: Json, replaces: Json | Non
         "replaces_badge_id": replaces["id"] if replaces else None,
         "replacement_badge_id": None,
         "created_at": now(),
+        "updated_at": now(),
         "state_updated_at": now(),
     }
     store.badges[badge["id"]] = badge
@@ -130,17 +167,26 @@ def _create(store: Store, values: Json, organization: Json, replaces: Json | Non
     return badge
 
 
-def _is_held(store: Store, values: Json, replaces: Json | None) -> bool:
-    return any(
-        one["badge_template_id"] == values["badge_template_id"]
+def _held(store: Store, values: Json, replaces: Json | None) -> Json | None:
+    found = (
+        one
+        for one in store.badges.values()
+        if one["badge_template_id"] == values["badge_template_id"]
         and one["state"] in HELD_STATES
         and one is not replaces
         and (
             one["recipient_email"].lower() == values["recipient_email"].lower()
             or (one["issuer_earner_id"] and one["issuer_earner_id"] == values.get("issuer_earner_id"))
         )
-        for one in store.badges.values()
     )
+    return next(found, None)
+
+
+def _replaced(store: Store, values: Json, organization: Json, old: Json) -> Json:
+    new = _create(store, values, organization, replaces=old)
+    old["replacement_badge_id"] = new["id"]
+    _change_state(store, old, "replaced")
+    return new
 
 
 def _revoke(store: Store, request: Request, organization: Json) -> Reply:
@@ -152,8 +198,7 @@ def _revoke(store: Store, request: Request, organization: Json) -> Reply:
         raise _refusal(422, "A badge that has been replaced cannot be revoked")
     if badge["state"] == "revoked":
         raise _refusal(422, "The badge has been revoked already")
-    badge["revocation_reason"] = reason
-    _change_state(store, badge, "revoked")
+    revoke(store, badge["id"], reason)
     return _data(200, _badge(store, request, badge))
 
 
@@ -162,16 +207,12 @@ def _replace(store: Store, request: Request, organization: Json) -> Reply:
     if old["state"] not in HELD_STATES:
         raise _refusal(422, f"A badge that is {old['state']} cannot be replaced")
     inherited = {key: old[key] for key in REQUIRED if not key.endswith(("_id", "issued_at"))}
-    new = _create(store, {**inherited, **request.json()}, organization, replaces=old)
-    old["replacement_badge_id"] = new["id"]
-    _change_state(store, old, "replaced")
+    new = _replaced(store, {**inherited, **request.json()}, organization, old)
     return _data(201, _badge(store, request, new))
 
 
 def _delete(store: Store, request: Request, organization: Json) -> Reply:
-    badge = _own(store.badges, request, organization)
-    del store.badges[badge["id"]]
-    store.add_event(organization["id"], "badge.deleted", "badge", badge["id"], badge)
+    delete(store, _own(store.badges, request, organization)["id"])
     return Reply(204)
 
 
@@ -209,12 +250,16 @@ def _own(objects: dict[str, Json], request: Request, organization: Json) -> Json
 
 def _change_state(store: Store, badge: Json, state: str) -> None:
     badge["state"], badge["state_updated_at"] = state, now()
+    badge["updated_at"] = badge["state_updated_at"]
     store.add_event(badge["organization_id"], "badge.state.changed", "badge", badge["id"])
 
 
 def _conditions(request: Request) -> dict[str, str]:
     pairs = (part.partition("::") for part in request.query.get("filter", "").split("|"))
-    return {key.strip(): value for key, separator, value in pairs if separator}
+    old = {key.strip(): value for key, separator, value in pairs if separator}
+    # The newer form: filter[state]=pending.
+    new = {key[7:-1]: value for key, value in request.query.items() if key.startswith("filter[") and key[-1] == "]"}
+    return {**old, **new}
 
 
 def _time(value: object) -> str:
@@ -270,7 +315,7 @@ def _refusal(status: int, message: str) -> Refusal:
 
 def _page(request: Request, rows: list[Json]) -> Reply:
     asked = request.query.get("page", "1")
-    page = int(asked) if asked.isdigit() and int(asked) else 1
+    page = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 and int(asked) else 1
     total = max(1, -(-len(rows) // PER_PAGE))
 
     def address(number: int) -> str | None:

@@ -36,7 +36,7 @@ class Request:
         """
         try:
             found = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Refusal(Reply.json(400, {"errors": "The body is not JSON"})) from None
         if not isinstance(found, dict):
             raise Refusal(Reply.json(400, {"errors": "The body is not a JSON object"}))

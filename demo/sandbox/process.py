@@ -43,14 +43,17 @@ class RunningSandbox:
 
     def badges_config(self) -> dict[str, dict[str, Any]]:
         """The sections of ``BADGES_CONFIG`` that lead both providers here, with ``USE_SANDBOX`` on or off."""
-        urls = {"credly": self.credly_api_url, "accredible": self.accredible_api_url}
+        urls = {
+            "credly": {
+                "BASE_URL": f"{self.url}/credly/",
+                "API_BASE_URL": self.credly_api_url,
+                "OAUTH_TOKEN_URL": f"{self.url}/credly/oauth/token",
+            },
+            "accredible": {"BASE_URL": f"{self.url}/accredible/", "API_BASE_URL": self.accredible_api_url},
+        }
         return {
-            slug: {
-                f"{slug.upper()}_{prefix}{kind}": f"{self.url}/{slug}/" if kind == "BASE_URL" else api_url
-                for prefix in ("", "SANDBOX_")
-                for kind in ("BASE_URL", "API_BASE_URL")
-            }
-            for slug, api_url in urls.items()
+            slug: {f"{slug.upper()}_{prefix}{kind}": url for prefix in ("", "SANDBOX_") for kind, url in kinds.items()}
+            for slug, kinds in urls.items()
         }
 
     def state(self) -> Json:
@@ -76,6 +79,42 @@ class RunningSandbox:
     def reject(self, badge_id: str) -> Json:
         """The learner rejects a pending Credly badge."""
         return self.control("POST", f"badges/{badge_id}/reject")
+
+    def revoke_badge(self, badge_id: str) -> Json:
+        """Somebody revokes a badge on Credly's pages."""
+        return self.control("POST", f"badges/{badge_id}/revoke")
+
+    def delete_badge(self, badge_id: str) -> Json:
+        """Somebody deletes a Credly badge."""
+        return self.control("DELETE", f"badges/{badge_id}")
+
+    def expire_credential(self, credential_id: str, on: str | None) -> Json:
+        """Somebody lets an Accredible credential expire on a day (YYYY-MM-DD), or not at all."""
+        return self.control("POST", f"credentials/{credential_id}", {"expired_on": on})
+
+    def delete_credential(self, credential_id: str) -> Json:
+        """Somebody deletes an Accredible credential."""
+        return self.control("DELETE", f"credentials/{credential_id}")
+
+    def expire_credly_token(self, organization_id: str, *, expired: bool = True) -> None:
+        """Have an organization's token and OAuth client refused; or, with ``expired=False``, accepted again."""
+        self.control("POST", f"organizations/{organization_id}", {"expired": expired})
+
+    def expire_accredible_key(self, account_id: int, *, expired: bool = True) -> None:
+        """Have an account's key refused; or, with ``expired=False``, accepted again."""
+        self.control("POST", f"accounts/{account_id}", {"expired": expired})
+
+    def change_credly_token(self, organization_id: str, token: str) -> None:
+        """Give an organization another token; the one before is refused."""
+        self.control("POST", f"organizations/{organization_id}", {"token": token})
+
+    def change_accredible_key(self, account_id: int, key: str) -> None:
+        """Give an account another key; the one before is refused."""
+        self.control("POST", f"accounts/{account_id}", {"key": key})
+
+    def revoke_oauth_tokens(self, *, expires_in: int | None = None) -> None:
+        """End all OAuth tokens; those given from now on last ``expires_in`` seconds, if so wished."""
+        self.control("POST", "oauth", {"revoke": True, **({} if expires_in is None else {"expires_in": expires_in})})
 
     def control(self, method: str, path: str, body: Json | None = None) -> Json:
         """A call of the control API.

@@ -12,8 +12,13 @@ from demo.sandbox.messages import Json
 
 ORGANIZATION_ID = "6f1c2f5e-54a4-4a5b-9d0e-6f0d7a1b0001"
 ORGANIZATION_TOKEN = "sandbox-credly-token"
+CLIENT_ID = "sandbox-client"
+CLIENT_SECRET = "sandbox-credly-client-secret"
+"""The OAuth client of the first organization."""
 LARGE_ORGANIZATION_ID = "6f1c2f5e-54a4-4a5b-9d0e-6f0d7a1b0002"
 LARGE_ORGANIZATION_TOKEN = "sandbox-large-credly-token"
+LARGE_CLIENT_ID = "sandbox-large-client"
+LARGE_CLIENT_SECRET = "sandbox-large-credly-client-secret"
 ACCREDIBLE_KEY = "sandbox-accredible-key"
 LARGE_ACCREDIBLE_KEY = "sandbox-large-accredible-key"
 MANY = 120
@@ -51,8 +56,25 @@ def default_seed() -> Json:
                 "id": ORGANIZATION_ID,
                 "name": "Sandbox University",
                 "token": ORGANIZATION_TOKEN,
+                "client_id": CLIENT_ID,
+                "client_secret": CLIENT_SECRET,
                 "templates": [
-                    {"id": template_id(slug), "name": name, "description": description, "state": state}
+                    {
+                        "id": template_id(slug),
+                        "name": name,
+                        "description": description,
+                        "state": state,
+                        "skills": [{"id": f"skill-{slug}", "name": name}, {"id": "skill-learning", "name": "Learning"}],
+                        "global_activity_url": f"https://university.example.com/badges/{slug}",
+                        "badge_template_activities": [
+                            {
+                                "id": f"activity-{slug}",
+                                "title": description,
+                                "activity_type": "Course",
+                                "activity_url": f"https://university.example.com/courses/{slug}",
+                            }
+                        ],
+                    }
                     for slug, name, description, state in _TEMPLATES
                 ],
             },
@@ -60,6 +82,8 @@ def default_seed() -> Json:
                 "id": LARGE_ORGANIZATION_ID,
                 "name": "Sandbox Large College",
                 "token": LARGE_ORGANIZATION_TOKEN,
+                "client_id": LARGE_CLIENT_ID,
+                "client_secret": LARGE_CLIENT_SECRET,
                 "templates": [
                     {"id": template_id(f"large-{number}"), "name": f"Course {number:03}", "state": "active"}
                     for number in range(1, MANY + 1)
@@ -73,7 +97,14 @@ def default_seed() -> Json:
                 "key": ACCREDIBLE_KEY,
                 "credits": 1000,
                 "groups": [
-                    {"id": number, "name": name, "description": description} for number, name, description in _GROUPS
+                    {
+                        "id": number,
+                        "name": name,
+                        "description": description,
+                        "course_link": f"https://academy.example.com/courses/{number}",
+                        "learning_outcomes": [f"Knows {name}", "Learns by doing"],
+                    }
+                    for number, name, description in _GROUPS
                 ],
             },
             {

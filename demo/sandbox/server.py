@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from demo.sandbox import accredible, control, credly, pages
+from demo.sandbox import accredible, control, credly, oauth, pages
 from demo.sandbox.faults import Fault, Faults
 from demo.sandbox.messages import Json, Refusal, Reply, Request
 from demo.sandbox.store import Store
@@ -50,8 +50,15 @@ class SandboxServer(ThreadingHTTPServer):
 
     def answer(self, request: Request) -> Reply | None:
         """Answer a request; None where the connection is to be dropped without an answer."""
-        if request.parts[:2] not in _API_PREFIXES:
+        if not _is_api(request):
             return self._work(request)
+        self.store.count_in_progress(1)
+        try:
+            return self._answer(request)
+        finally:
+            self.store.count_in_progress(-1)
+
+    def _answer(self, request: Request) -> Reply | None:
         struck = self.faults.strike(request.method, request.path)
         decisive = next((fault for fault in struck if fault.kind != "delay"), None)
         self._wait(struck, after_commit=False)
@@ -66,14 +73,22 @@ class SandboxServer(ThreadingHTTPServer):
     def _work(self, request: Request) -> Reply:
         with self.store.lock:
             try:
-                if request.parts[:2] in _API_PREFIXES:
-                    handle = credly.handle if request.parts[0] == "credly" else accredible.handle
-                    return handle(self.store, request)
-                if request.parts[:1] == ("_sandbox",):
-                    return control.handle(self.store, self.faults, request)
-                return pages.handle(self.store, request)
+                return self._handle(request)
             except Refusal as refusal:
                 return refusal.reply
+            except (TypeError, ValueError, KeyError, AttributeError, RecursionError) as error:
+                # A real provider drops no connection because of a value that it did not expect.
+                return Reply.json(400, {"errors": f"A value has an unexpected type ({type(error).__name__})"})
+
+    def _handle(self, request: Request) -> Reply:
+        if request.parts == oauth.PARTS:
+            return oauth.handle(self.store, request)
+        if request.parts[:2] in _API_PREFIXES:
+            handle = credly.handle if request.parts[0] == "credly" else accredible.handle
+            return handle(self.store, request)
+        if request.parts[:1] == ("_sandbox",):
+            return control.handle(self.store, self.faults, request)
+        return pages.handle(self.store, request)
 
     def _wait(self, struck: list[Fault], *, after_commit: bool) -> None:
         seconds = sum(fault.delay for fault in struck if fault.kind == "delay" and fault.after_commit == after_commit)
@@ -82,7 +97,7 @@ class SandboxServer(ThreadingHTTPServer):
 
     def _log(self, request: Request, done: int | None, reply: Reply | None, struck: list[Fault]) -> None:
         body: Any = None
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             body = json.loads(request.body) if request.body else None
         self.store.log(
             {
@@ -95,6 +110,10 @@ class SandboxServer(ThreadingHTTPServer):
                 "faults": [fault.kind for fault in struck],
             }
         )
+
+
+def _is_api(request: Request) -> bool:
+    return request.parts[:2] in _API_PREFIXES or request.parts == oauth.PARTS
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -132,7 +151,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _request(self) -> Request | Reply:
         length = self.headers.get("Content-Length", "0")
-        if not length.isdigit() or int(length) > LARGEST_REQUEST or "Transfer-Encoding" in self.headers:
+        if (
+            not (length.isascii() and length.isdigit())
+            or int(length) > LARGEST_REQUEST
+            or "Transfer-Encoding" in self.headers
+        ):
             self.close_connection = True
             return Reply.json(413, {"error": "The body is too long, or its length is not said."})
         address = urlsplit(self.path)

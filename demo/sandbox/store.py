@@ -12,6 +12,8 @@ from typing import Any
 from demo.sandbox.messages import Json
 
 MOST_LOGGED = 5000
+TOKEN_LIFETIME = 7200
+SECRETS = ("token", "key", "client_secret")
 
 
 def now() -> str:
@@ -28,6 +30,8 @@ class Store:
             seed: what is there at the start; see :mod:`demo.sandbox.seed`.
         """
         self.lock = threading.RLock()
+        self.in_progress = 0
+        """Requests to the providers that have no answer yet; a delay can keep them long after the caller has gone."""
         self._seed = copy.deepcopy(seed)
         self.reset()
 
@@ -43,6 +47,8 @@ class Store:
             self.accounts: dict[str, Json] = {str(one["id"]): one for one in fresh.get("accredible", [])}
             self.groups: dict[str, Json] = {}
             self.credentials: dict[str, Json] = {}
+            self.tokens: dict[str, Json] = {}
+            self.token_lifetime = TOKEN_LIFETIME
             self.requests: deque[Json] = deque(maxlen=MOST_LOGGED)
             self.request_count = 0
             self._last_credential = 10_000_000
@@ -85,6 +91,11 @@ class Store:
         group.setdefault("design_id", 300_000 + group_id)
         return group
 
+    def count_in_progress(self, step: int) -> None:
+        """A request begins (1) or has its answer (-1)."""
+        with self.lock:
+            self.in_progress += step
+
     def next_credential_id(self) -> int:
         """The number of the next Accredible credential."""
         self._last_credential += 1
@@ -116,21 +127,22 @@ class Store:
         with self.lock:
             state: dict[str, Any] = {
                 "credly": {
-                    "organizations": [_without(one, "token") for one in self.organizations.values()],
+                    "organizations": [_without_secrets(one) for one in self.organizations.values()],
                     "templates": list(self.templates.values()),
                     "badges": list(self.badges.values()),
                     "events": list(self.events.values()),
                 },
                 "accredible": {
-                    "accounts": [_without(one, "key") for one in self.accounts.values()],
+                    "accounts": [_without_secrets(one) for one in self.accounts.values()],
                     "groups": list(self.groups.values()),
                     "credentials": list(self.credentials.values()),
                 },
+                "in_progress": self.in_progress,
                 "request_count": self.request_count,
                 "requests": list(self.requests),
             }
             return copy.deepcopy(state)
 
 
-def _without(value: Json, key: str) -> Json:
-    return {name: item for name, item in value.items() if name != key}
+def _without_secrets(value: Json) -> Json:
+    return {name: item for name, item in value.items() if name not in SECRETS}

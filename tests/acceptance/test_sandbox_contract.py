@@ -10,7 +10,15 @@ import pytest
 from attrs import evolve
 
 from badges.data import Account, Award, TemplateState
-from badges.exceptions import ProviderError, ProviderRateLimited, ProviderUnavailable, UnexpectedAnswer
+from badges.exceptions import (
+    ProviderAuthError,
+    ProviderError,
+    ProviderRateLimited,
+    ProviderUnavailable,
+    UnexpectedAnswer,
+)
+from badges.providers import oauth
+from badges.providers.accredible import provider as accredible_provider
 from badges.providers.base import Provider
 from badges.providers.registry import connect
 from demo.sandbox import seed
@@ -204,6 +212,63 @@ class TestAccredible(OnTheSandbox):
         [credential] = sandbox.state()["accredible"]["credentials"]
         assert credential["expired_on"] == credential["issued_on"]
 
-    def test_every_group_has_its_image(self, provider: Provider) -> None:
+    def test_every_group_names_a_design_that_has_an_image(self, provider: Provider) -> None:
         [first, *_] = provider.templates()
-        assert all(template.image_url.startswith("http") for template in first.templates)
+        assert all(template.image_key and not template.image_url for template in first.templates)
+        assert provider.image_url(first.templates[0].image_key).endswith(".svg")
+
+    def test_a_credential_beyond_what_an_offset_reaches_is_listed(
+        self, provider: Provider, sandbox: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # The sandbox refuses offsets beyond 10,000 only; a client that is more careful uses its cursor early.
+        monkeypatch.setattr(accredible_provider, "FURTHEST_START", 50)
+        awards = [make_award(self.first_template) for _ in range(120)]
+        for one in awards:
+            provider.issue(one)
+        pages = list(provider.issued_badges())
+        assert [len(page) for page in pages] == [50, 50, 20]
+        assert {one.own_id for page in pages for one in page} == {str(one.uuid) for one in awards}
+        assert "cursor" in sandbox.state()["requests"][-1]["body"]["page"]
+
+
+class TestCredlyWithOAuth(TestCredly):
+    """Credly, with an OAuth client's id and secret instead of a token."""
+
+    account = evolve(CREDLY, api_key=seed.LARGE_CLIENT_SECRET, client_id=seed.LARGE_CLIENT_ID)
+
+    @pytest.fixture(autouse=True)
+    def _no_token_is_kept(self) -> Iterator[None]:
+        oauth.tokens.clear()
+        yield
+        oauth.tokens.clear()
+
+    @pytest.fixture
+    def provider(self, sandbox: RunningSandbox) -> Provider:
+        connected = connect(self.account)
+        # Faults are to strike the calls of the tests, not the one for the token.
+        connected.check_account()
+        return connected
+
+    def test_a_token_that_has_ended_is_replaced_unseen(self, provider: Provider, sandbox: RunningSandbox) -> None:
+        sandbox.revoke_oauth_tokens()
+        assert provider.check_account().name == self.account_name
+        paths = [request["path"] for request in sandbox.state()["requests"]]
+        assert paths.count("/credly/oauth/token") == 2
+
+    def test_a_client_that_is_refused_is_an_auth_error_until_it_is_accepted_again(
+        self, provider: Provider, sandbox: RunningSandbox
+    ) -> None:
+        sandbox.expire_credly_token(seed.LARGE_ORGANIZATION_ID)
+        with pytest.raises(ProviderAuthError, match="invalid_client"):
+            provider.check_account()
+        sandbox.expire_credly_token(seed.LARGE_ORGANIZATION_ID, expired=False)
+        assert provider.check_account().name == self.account_name
+
+    def test_a_token_endpoint_that_is_down_leaves_nothing_unknown(
+        self, provider: Provider, award: Award, sandbox: RunningSandbox
+    ) -> None:
+        oauth.tokens.clear()
+        sandbox.fault("status", status=503, body="html", path="oauth/token$")
+        with pytest.raises(ProviderUnavailable) as caught:
+            provider.issue(award)
+        assert not caught.value.outcome_unknown

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from openedx_events.learning.signals import COURSE_PASSING_STATUS_UPDATED
 
-from badges.issuing.template_sync import sync_templates
+from badges.issuing.sync.run import sync_templates
 from badges.models import Badge, BadgeTemplate, ProviderAccount
 from tests import factories
 from tests.factories import COURSE

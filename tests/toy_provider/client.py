@@ -65,6 +65,10 @@ class ToyClient:
         shelf(self._key)
         return TEMPLATES[(page - 1) * PAGE : page * PAGE]
 
+    def badges(self, page: int) -> tuple[ToyBadge, ...]:
+        """A page of the shelf; pages count from 1."""
+        return tuple(shelf(self._key).badges.values())[(page - 1) * PAGE : page * PAGE]
+
     def give(self, reference: str, template: str, email: str) -> ToyBadge:
         """Put a badge on the shelf."""
         badges = shelf(self._key).badges

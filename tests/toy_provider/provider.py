@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
+from itertools import count
 from typing import Any, ClassVar
 
-from badges.data import AccountInfo, Award, IssuedBadge, ProviderTemplate, TemplatePage
+from badges.data import AccountInfo, Award, IssuedBadge, ListedBadge, ProviderTemplate, TemplatePage
 from badges.providers.base import Features, Provider
 from tests.toy_provider.client import PAGE, TEMPLATES, ToyBadge, ToyClient
 
@@ -15,7 +17,7 @@ class ToyProvider(Provider):
 
     slug: ClassVar[str] = "toy"
     label: ClassVar[str] = "Toy"
-    features: ClassVar[Features] = Features()
+    features: ClassVar[Features] = Features(lists_issued=True)
     settings_defaults: ClassVar[Mapping[str, Any]] = {
         "TOY_BASE_URL": "https://toys.example.com/",
         "TOY_API_BASE_URL": "https://api.toys.example.com/",
@@ -32,10 +34,10 @@ class ToyProvider(Provider):
         """Ask whose shelf it is."""
         return AccountInfo(name=self._client.name())
 
-    def templates(self) -> Iterator[TemplatePage]:
+    def templates(self, first_page: int = 1) -> Iterator[TemplatePage]:
         """All templates, a few a page."""
         total = -(-len(TEMPLATES) // PAGE)
-        for number in range(1, total + 1):
+        for number in range(first_page, total + 1):
             rows = tuple(ProviderTemplate(external_id=one, name=f"Toy {one}") for one in self._client.templates(number))
             yield TemplatePage(number=number, templates=rows, total_pages=total)
 
@@ -52,6 +54,15 @@ class ToyProvider(Provider):
         found = self._client.find(str(award.uuid))
         return self._issued(found) if found else None
 
+    def issued_badges(self, since: datetime | None = None) -> Iterator[tuple[ListedBadge, ...]]:
+        """The whole shelf, a few a page; it knows no times."""
+        for number in count(1):
+            rows = self._client.badges(number)
+            if not rows:
+                return
+            yield tuple(ListedBadge(self._issued(one), one.reference, one.template, one.email) for one in rows)
+
     def _issued(self, badge: ToyBadge) -> IssuedBadge:
         page = f"{self.settings.base_url}badges/{badge.number}"
-        return IssuedBadge(external_id=badge.number, state=badge.state, url=page, is_valid=badge.state == "given")
+        taken = badge.state == "taken"
+        return IssuedBadge(badge.number, badge.state, page, is_valid=not taken, is_revoked=taken)

@@ -9,11 +9,14 @@ from collections.abc import Mapping
 
 from badges.conf import HTTPSettings, ProviderSettings
 from badges.data import Account
-from badges.providers.answers import FULL_PAGE, ListPage, Record, list_page, record
+from badges.providers.answers import FULL_PAGE, ListPage, Record, identifier, list_page, record, text
 from badges.providers.http import ApiConnection, Call, check_key
 
 ALREADY_HELD = ("has already been taken", "do not allow duplicates")
 """What a refusal says of a duplicate: of the e-mail address within the group, or of our own identifier."""
+
+FURTHEST_START = 10_000
+"""How far the search goes by numbers; beyond it takes a cursor only."""
 
 
 class AccredibleClient:
@@ -85,6 +88,28 @@ class AccredibleClient:
         """One credential."""
         call = Call("GET", ("credentials", credential_id), "asking for a credential", private=private)
         return record(self._v1.call(call), "credential")
+
+    def group(self, group_id: str) -> Record:
+        """One group."""
+        return record(self._v1.call(Call("GET", ("issuer", "groups", group_id), "asking for a group")), "group")
+
+    def changed(self, since: str, start: int, cursor: str = "") -> tuple[tuple[Record, ...], str]:
+        """Credentials that changed since a time, the oldest first, as the flat rows of version 2.
+
+        Arguments:
+            since: a time as text (ISO 8601, UTC).
+            start: how many to leave out; at most :data:`FURTHEST_START`.
+            cursor: where to go on instead; from the answer before.
+
+        Returns:
+            The rows, and the cursor of what comes after them; empty where there is none.
+        """
+        page = {"size": FULL_PAGE, "cursor": cursor} if cursor else {"size": FULL_PAGE, "from": start}
+        body = {"query": {"updated_at[gte]": since}, "sort": {"id": "asc"}, "page": page}
+        answer = self._v2.call(Call("POST", ("credentials", "search"), "listing credentials", body=body))
+        meta = record(answer, "meta")
+        rows = list_page(answer, "credentials", meta, "cursor", "Accredible").rows
+        return rows, text(meta, "cursor") or identifier(meta, "cursor")
 
     def search(self, query: Mapping[str, object], private: tuple[str, ...]) -> tuple[Record, ...]:
         """The newest credentials that meet all conditions, as the flat rows of version 2: they have no ``url``."""

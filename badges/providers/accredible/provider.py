@@ -7,19 +7,39 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar
 
 from badges.conf import HTTPSettings, ProviderSettings
-from badges.data import Account, AccountInfo, Award, IssuedBadge, ProviderTemplate, TemplatePage
-from badges.exceptions import (
-    ProviderAuthError,
-    ProviderError,
-    ProviderRateLimited,
-    ProviderRejected,
-    ProviderUnavailable,
-    UnexpectedAnswer,
+from badges.data import (
+    Account,
+    AccountInfo,
+    Award,
+    Criterion,
+    IssuedBadge,
+    ListedBadge,
+    ProviderTemplate,
+    TemplatePage,
 )
-from badges.providers.accredible.client import AccredibleClient
-from badges.providers.answers import Record, all_pages, has_passed, identifier, record, text, url
+from badges.exceptions import ProviderRejected, UnexpectedAnswer
+from badges.providers.accredible.client import FURTHEST_START, AccredibleClient
+from badges.providers.answers import (
+    FULL_PAGE,
+    Record,
+    all_pages,
+    changed_since,
+    has_passed,
+    identifier,
+    moment,
+    own_uuid,
+    record,
+    text,
+    texts,
+    url,
+)
 from badges.providers.base import Features, Provider
 from badges.providers.recipients import private_words, require_recipient
+
+DESIGNS = ("primary_design_id", "badge_design_id", "certificate_design_id", "design_id")
+"""How a group names its design; the first one is the newest way."""
+BEFORE_ACCREDIBLE = datetime(2000, 1, 1, tzinfo=UTC)
+MOST_LISTED_PAGES = 20_000
 
 
 class AccredibleProvider(Provider):
@@ -27,7 +47,7 @@ class AccredibleProvider(Provider):
 
     slug: ClassVar[str] = "accredible"
     label: ClassVar[str] = "Accredible"
-    features: ClassVar[Features] = Features(revocation_is_expiry=True)
+    features: ClassVar[Features] = Features(revocation_is_expiry=True, lists_issued=True)
     settings_defaults: ClassVar[Mapping[str, Any]] = {
         "ACCREDIBLE_BASE_URL": "https://dashboard.accredible.com/",
         "ACCREDIBLE_API_BASE_URL": "https://api.accredible.com/v1/",
@@ -51,12 +71,60 @@ class AccredibleProvider(Provider):
             raise UnexpectedAnswer("Accredible answered the issuer without its id. Check the provider's URLs.")
         return AccountInfo(name=text(answer, "name"))
 
-    def templates(self) -> Iterator[TemplatePage]:
+    def templates(self, first_page: int = 1) -> Iterator[TemplatePage]:
         """The groups that the key can see. A group has no state, so all are active."""
-        images = _Images(self._client)
-        for number, page in all_pages(self._client.groups, self.label):
-            templates = tuple(_template(row, images) for row in page.rows)
+        for number, page in all_pages(self._client.groups, self.label, first=first_page):
+            templates = tuple(_template(row) for row in page.rows)
             yield TemplatePage(number=number, templates=templates, total_pages=page.total_pages)
+
+    def has_template(self, external_id: str) -> bool:
+        """Ask for the group itself."""
+        try:
+            answer = self._client.group(external_id)
+        except ProviderRejected as missing:
+            if missing.status_code != 404:
+                raise
+            # A wrong key or address must not pass for a deleted group: this raises then.
+            self.check_account()
+            return False
+        if identifier(answer, "id") != external_id:
+            raise UnexpectedAnswer("Accredible did not answer with the group asked for.")
+        return True
+
+    def image_url(self, image_key: str) -> str:
+        """Ask for a design. Empty where it is gone, or has no picture."""
+        try:
+            return url(self._client.design(image_key), "rasterized_content_url")
+        except ProviderRejected as missing:
+            if missing.status_code != 404:
+                raise
+            return ""
+
+    def issued_badges(self, since: datetime | None = None) -> Iterator[tuple[ListedBadge, ...]]:
+        """All credentials that the key can see, the oldest first; the search is an index, and may be behind."""
+        # Down to the second: nothing is known of fractions.
+        asked = (since or BEFORE_ACCREDIBLE).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        before: tuple[Record, ...] = ()
+        start, cursor = 0, ""
+        for _ in range(MOST_LISTED_PAGES):
+            # Only an empty page is the end: neither what "count" counts nor how large a page may be is certain.
+            rows, following = self._client.changed(asked, start, cursor)
+            if not rows:
+                return
+            if rows == before:
+                raise UnexpectedAnswer("Accredible answered a page of credentials with the one before it.")
+            wanted = (row for row in rows if changed_since(row, since, "created_at", "updated_at"))
+            yield tuple(filter(None, map(self._listed, wanted)))
+            before, start = rows, start + len(rows)
+            if start + FULL_PAGE > FURTHEST_START:
+                if cursor and not following:
+                    return
+                cursor = following
+            if not cursor and start > FURTHEST_START:
+                raise UnexpectedAnswer(
+                    f"Accredible gave no cursor for what comes after {start} credentials. Ask for a shorter time."
+                )
+        raise UnexpectedAnswer(f"Accredible did not end a list after {MOST_LISTED_PAGES} pages.")
 
     def issue(self, award: Award) -> IssuedBadge:
         """Create a credential. Without credits left, Accredible creates it unpublished."""
@@ -82,7 +150,7 @@ class AccredibleProvider(Provider):
             if refusal.status_code != 404:
                 raise
             # A wrong key or address must not pass for a deleted credential: this raises then.
-            self._client.issuer()
+            self.check_account()
             return IssuedBadge(external_id=external_id, state="deleted", is_valid=False)
         if "expired_on" in answer and not has_passed(answer, "expired_on", datetime.now(UTC)):
             raise UnexpectedAnswer(
@@ -125,6 +193,30 @@ class AccredibleProvider(Provider):
             )
         return [self._full(row, award) for row in found]
 
+    def _listed(self, row: Record) -> ListedBadge | None:
+        badge = _issued(row)
+        if not badge.external_id:
+            # The number is what we know a credential by. The documents show rows without it, with other names.
+            other = identifier(row, "encoded_id", "uuid")
+            badge = self._by_another_name(other, row) if other else badge
+        if not badge.external_id:
+            return None
+        return ListedBadge(
+            badge=badge,
+            own_id=own_uuid(row, "license_id"),
+            template_external_id=identifier(record(row, "group"), "id"),
+            email=text(row, "recipient_email"),
+            issued_at=moment(row, "issued_on", "created_at"),
+        )
+
+    def _by_another_name(self, name: str, row: Record) -> IssuedBadge:
+        try:
+            return _issued({**row, **self._client.credential(name, (text(row, "recipient_email"),))})
+        except ProviderRejected as missing:
+            if missing.status_code != 404:
+                raise
+            return _issued(row)
+
     def _full(self, row: Record, award: Award) -> IssuedBadge:
         credential_id = identifier(row, "id", "encoded_id", "uuid")
         if not credential_id:
@@ -134,35 +226,6 @@ class AccredibleProvider(Provider):
         except ProviderRejected:
             return _issued(row, credential_id)
         return _issued({**row, **answer}, identifier(answer, "id") or credential_id)
-
-
-class _Images:
-    """The images of designs, each asked for once. An image is an ornament: no failure to get one is an error."""
-
-    # How a group names its design; the first one is the newest way.
-    KEYS = ("primary_design_id", "badge_design_id", "certificate_design_id", "design_id")
-    USELESS_TO_GO_ON = (ProviderUnavailable, ProviderRateLimited, ProviderAuthError)
-
-    def __init__(self, client: AccredibleClient) -> None:
-        self._client = client
-        self._known: dict[str, str] = {"": ""}
-        self._gave_up = False
-
-    def of(self, group: Record) -> str:
-        """The address of a group's image, or an empty string."""
-        design_id = identifier(group, *self.KEYS)
-        if design_id not in self._known and not self._gave_up:
-            self._known[design_id] = self._ask(design_id)
-        return self._known.get(design_id, "")
-
-    def _ask(self, design_id: str) -> str:
-        try:
-            return url(self._client.design(design_id), "rasterized_content_url")
-        except self.USELESS_TO_GO_ON:
-            self._gave_up = True
-        except ProviderError:
-            pass
-        return ""
 
 
 def _body(award: Award) -> dict[str, object]:
@@ -200,7 +263,7 @@ def _issued(row: Record, external_id: str = "") -> IssuedBadge:
     )
 
 
-def _template(row: Record, images: _Images) -> ProviderTemplate:
+def _template(row: Record) -> ProviderTemplate:
     external_id = identifier(row, "id")
     if not external_id:
         raise UnexpectedAnswer("Accredible listed a group without its id. Nothing was changed; try again later.")
@@ -208,5 +271,7 @@ def _template(row: Record, images: _Images) -> ProviderTemplate:
         external_id=external_id,
         name=text(row, "course_name", "name"),
         description=text(row, "course_description"),
-        image_url=images.of(row),
+        image_key=identifier(row, *DESIGNS),
+        skills=texts(row, "learning_outcomes", "name", "description"),
+        criteria=(Criterion(url=link),) if (link := url(row, "course_link")) else (),
     )

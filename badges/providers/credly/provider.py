@@ -8,9 +8,32 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from badges.conf import HTTPSettings, ProviderSettings
-from badges.data import Account, AccountInfo, Award, IssuedBadge, ProviderTemplate, TemplatePage, TemplateState
+from badges.data import (
+    Account,
+    AccountInfo,
+    Award,
+    Criterion,
+    IssuedBadge,
+    ListedBadge,
+    ProviderTemplate,
+    TemplatePage,
+    TemplateState,
+)
 from badges.exceptions import ProviderRejected, UnexpectedAnswer
-from badges.providers.answers import Record, all_pages, has_passed, identifier, record, text, url
+from badges.providers.answers import (
+    Record,
+    all_pages,
+    changed_since,
+    has_passed,
+    identifier,
+    moment,
+    own_uuid,
+    record,
+    records,
+    text,
+    texts,
+    url,
+)
 from badges.providers.base import Features, Provider
 from badges.providers.credly.client import CredlyClient
 from badges.providers.recipients import private_words, require_recipient
@@ -19,7 +42,10 @@ logger = logging.getLogger(__name__)
 
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S %z"
 ENDED_STATES = frozenset({"revoked", "rejected", "replaced"})
+LONGEST_TITLE = 500
+CHANGED = ("created_at", "updated_at", "state_updated_at")
 MOST_SEARCH_PAGES = 10
+MOST_LISTED_PAGES = 20_000
 
 
 class CredlyProvider(Provider):
@@ -27,12 +53,17 @@ class CredlyProvider(Provider):
 
     slug: ClassVar[str] = "credly"
     label: ClassVar[str] = "Credly"
-    features: ClassVar[Features] = Features(account_has_external_id=True, learner_accepts=True)
+    features: ClassVar[Features] = Features(
+        account_has_external_id=True, learner_accepts=True, lists_issued=True, takes_client_credentials=True
+    )
     settings_defaults: ClassVar[Mapping[str, Any]] = {
         "CREDLY_BASE_URL": "https://credly.com/",
         "CREDLY_API_BASE_URL": "https://api.credly.com/v1/",
+        "CREDLY_OAUTH_TOKEN_URL": "https://www.credly.com/oauth/token",
         "CREDLY_SANDBOX_BASE_URL": "https://sandbox.credly.com/",
         "CREDLY_SANDBOX_API_BASE_URL": "https://sandbox-api.credly.com/v1/",
+        # Not documented: by analogy with the one above.
+        "CREDLY_SANDBOX_OAUTH_TOKEN_URL": "https://sandbox.credly.com/oauth/token",
         "USE_SANDBOX": False,
     }
 
@@ -51,11 +82,35 @@ class CredlyProvider(Provider):
             raise UnexpectedAnswer("Credly did not answer with the organization asked for. Check the provider's URLs.")
         return AccountInfo(name=text(answer, "name"))
 
-    def templates(self) -> Iterator[TemplatePage]:
+    def templates(self, first_page: int = 1) -> Iterator[TemplatePage]:
         """The organization's badge templates, in whatever state."""
-        for number, page in all_pages(self._client.badge_templates, self.label):
+        for number, page in all_pages(self._client.badge_templates, self.label, first=first_page):
             templates = tuple(_template(row) for row in page.rows)
             yield TemplatePage(number=number, templates=templates, total_pages=page.total_pages)
+
+    def has_template(self, external_id: str) -> bool:
+        """Ask for the badge template itself."""
+        try:
+            answer = self._client.badge_template(external_id)
+        except ProviderRejected as missing:
+            if missing.status_code != 404:
+                raise
+            # A wrong organization gives 404 as well; this raises then.
+            self._client.organization()
+            return False
+        if identifier(answer, "id").lower() != external_id.lower():
+            raise UnexpectedAnswer("Credly did not answer with the badge template asked for.")
+        return True
+
+    def issued_badges(self, since: datetime | None = None) -> Iterator[tuple[ListedBadge, ...]]:
+        """All badges of the organization, the oldest first.
+
+        Credly documents no filter by time, and a badge that is old may change; so every page is read in any case, and
+        ``since`` leaves out what Credly says did not change.
+        """
+        for _, page in all_pages(self._client.all_badges, self.label, most=MOST_LISTED_PAGES):
+            rows = (row for row in page.rows if changed_since(row, since, *CHANGED))
+            yield tuple(_listed(row) for row in rows if identifier(row, "id"))
 
     def issue(self, award: Award) -> IssuedBadge:
         """Issue a badge. Credly mails the learner, who accepts or rejects it."""
@@ -150,6 +205,17 @@ def _issued(row: Record, external_id: str = "") -> IssuedBadge:
         state=state,
         url=url(row, *links),
         is_valid=state not in ENDED_STATES and not has_passed(row, "expires_at", datetime.now(UTC)),
+        is_revoked=state == "revoked",
+    )
+
+
+def _listed(row: Record) -> ListedBadge:
+    return ListedBadge(
+        badge=_issued(row),
+        own_id=own_uuid(row, "issuer_earner_id"),
+        template_external_id=identifier(record(row, "badge_template"), "id"),
+        email=text(row, "recipient_email"),
+        issued_at=moment(row, "issued_at", "created_at"),
     )
 
 
@@ -163,7 +229,20 @@ def _template(row: Record) -> ProviderTemplate:
         description=text(row, "description"),
         image_url=url(row, "image_url") or url(record(row, "image"), "url"),
         state=_template_state(external_id, text(row, "state")),
+        skills=texts(row, "skills", "name"),
+        criteria=_criteria(row),
     )
+
+
+def _criteria(row: Record) -> tuple[Criterion, ...]:
+    activities = tuple(
+        Criterion(title=text(one, "title")[:LONGEST_TITLE], url=url(one, "activity_url"))
+        for one in records(row, "badge_template_activities")
+    )
+    general = Criterion(url=url(row, "global_activity_url"))
+    known = {one.url for one in activities}
+    everything = activities if general.url in known else (*activities, general)
+    return tuple(one for one in everything if one.title or one.url)
 
 
 def _template_state(external_id: str, word: str) -> TemplateState:

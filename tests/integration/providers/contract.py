@@ -34,6 +34,51 @@ class ProviderContract:
         assert [page.number for page in pages] == list(range(1, len(pages) + 1))
         assert len(pages) > 1
 
+    def test_templates_are_listed_from_the_page_asked_for(self, provider: Provider) -> None:
+        everything = list(provider.templates())
+        assert list(provider.templates(2)) == everything[1:]
+
+    def test_a_page_beyond_the_last_has_no_templates(self, provider: Provider) -> None:
+        last = len(list(provider.templates()))
+        assert [template for page in provider.templates(last + 1) for template in page.templates] == []
+
+    def test_a_template_that_is_listed_is_there_and_another_is_not(self, provider: Provider) -> None:
+        if type(provider).has_template is not Provider.has_template:
+            assert provider.has_template(min(self.templates))
+        assert not provider.has_template("404404")
+
+    def test_an_image_is_a_web_address_or_none(self, provider: Provider) -> None:
+        template = next(provider.templates()).templates[0]
+        image = template.image_url or (provider.image_url(template.image_key) if template.image_key else "")
+        assert image == "" or image.startswith("http")
+
+    def test_an_image_of_nothing_is_none(self, provider: Provider) -> None:
+        assert provider.image_url("404404") == ""
+
+    def test_all_badges_are_listed_as_they_are_found(self, provider: Provider, award: Award) -> None:
+        if not provider.features.lists_issued:
+            with pytest.raises(ProviderRejected):
+                list(provider.issued_badges())
+            return
+        other = make_award(award.template_external_id)
+        provider.issue(award)
+        provider.revoke(provider.issue(other).external_id, award=other, reason="A grade was corrected.")
+        listed = {one.own_id: one for page in provider.issued_badges() for one in page}
+        for asked in (award, other):
+            found, one = provider.find_issued(asked), listed[str(asked.uuid)]
+            assert found is not None
+            # A list may leave out the page of a badge.
+            assert (one.badge, one.badge.url or found.url) == (evolve(found, url=one.badge.url), found.url)
+            assert (one.template_external_id, one.email) == (asked.template_external_id, asked.email)
+        assert len(listed) == 2
+
+    def test_what_did_not_change_for_long_may_be_left_out_of_the_list(self, provider: Provider, award: Award) -> None:
+        if provider.features.lists_issued:
+            provider.issue(award)
+            before, after = (datetime.now(UTC) + timedelta(minutes=minutes) for minutes in (-5, 5))
+            assert [len(page) for page in provider.issued_badges(before)] == [1]
+            assert sum(map(len, provider.issued_badges(after))) <= 1
+
     def test_nothing_is_found_before_it_is_issued(self, provider: Provider, award: Award) -> None:
         assert provider.find_issued(award) is None
 
@@ -62,6 +107,7 @@ class ProviderContract:
         issued = provider.issue(award)
         revoked = provider.revoke(issued.external_id, award=award, reason="A grade was corrected.")
         assert (revoked.external_id, revoked.is_valid) == (issued.external_id, False)
+        assert not issued.is_revoked
 
     def test_a_revoked_badge_is_found_as_such(self, provider: Provider, award: Award) -> None:
         revoked = provider.revoke(provider.issue(award).external_id, award=award, reason="A grade was corrected.")

@@ -86,23 +86,11 @@ def test_groups_of_every_page_are_templates(mock: Any) -> None:
     ]
 
 
-def test_a_design_is_asked_for_once(mock: Any) -> None:
-    groups = [{"id": number, "name": "G", "primary_design_id": 7} for number in (1, 2)]
-    mock.post(GROUPS, json={"groups": groups, "meta": {"total_pages": 1}})
-    design = mock.get(f"{ACCREDIBLE}/designs/7", json={"design": {"rasterized_content_url": "https://x.example/7.png"}})
+def test_a_design_is_named_and_asked_for_only_when_somebody_wants_it(mock: Any) -> None:
+    group = {"id": 1, "name": "G", "primary_design_id": 7, "badge_design_id": 8}
+    mock.post(GROUPS, json={"groups": [group], "meta": {"total_pages": 1}})
     [page] = accredible().templates()
-    assert [template.image_url for template in page.templates] == ["https://x.example/7.png"] * 2
-    assert design.call_count == 1
-
-
-@pytest.mark.parametrize(("status", "asked"), [(404, 2), (200, 2), (500, 1), (429, 1), (403, 1)])
-def test_no_failure_to_get_an_image_is_an_error(mock: Any, status: int, asked: int) -> None:
-    groups = [{"id": number, "name": "G", "badge_design_id": number} for number in (1, 2)]
-    mock.post(GROUPS, json={"groups": groups, "meta": {"total_pages": 1}})
-    for number in range(1, asked + 1):
-        mock.get(f"{ACCREDIBLE}/designs/{number}", status=status, json={"errors": "Doesn't exist"})
-    [page] = accredible().templates()
-    assert [template.image_url for template in page.templates] == ["", ""]
+    assert (page.templates[0].image_url, page.templates[0].image_key) == ("", "7")
 
 
 @pytest.mark.parametrize("answer", [{}, {"groups": None}, {"groups": [{"name": "without id"}], "meta": {}}])

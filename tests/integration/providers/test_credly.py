@@ -148,7 +148,9 @@ def test_an_issued_badge_without_an_id_may_be_issued_all_the_same(mock: Any) -> 
 def test_the_state_is_credlys_own_word(mock: Any, state: str, valid: bool) -> None:
     links = {"badge_url": "https://www.credly.com/badges/1", "accept_badge_url": None}
     mock.get(f"{CREDLY}/badges", json=listed({**PENDING, **links, "state": state}))
-    assert credly().find_issued(AWARD) == IssuedBadge(BADGE_ID, state, "https://www.credly.com/badges/1", valid)
+    assert credly().find_issued(AWARD) == IssuedBadge(
+        BADGE_ID, state, "https://www.credly.com/badges/1", valid, is_revoked=state == "revoked"
+    )
 
 
 def test_an_expired_badge_is_not_valid(mock: Any) -> None:

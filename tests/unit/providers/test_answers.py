@@ -8,7 +8,22 @@ from typing import Any
 import pytest
 
 from badges.exceptions import UnexpectedAnswer
-from badges.providers.answers import ListPage, all_pages, has_passed, identifier, list_page, number, record, text, url
+from badges.providers.answers import (
+    ListPage,
+    all_pages,
+    changed_since,
+    has_passed,
+    identifier,
+    list_page,
+    moment,
+    number,
+    own_uuid,
+    record,
+    records,
+    text,
+    texts,
+    url,
+)
 
 NOW = datetime(2026, 5, 10, 12, tzinfo=UTC)
 
@@ -109,3 +124,83 @@ def test_an_empty_list_is_one_page() -> None:
 def test_a_list_that_repeats_or_does_not_end_is_never_complete(pages: list[ListPage], complaint: str) -> None:
     with pytest.raises(UnexpectedAnswer, match=complaint):
         pages_of(*pages)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (["a", " b ", "a", "", None, 3], ("a", "b")),
+        ([{"name": "a"}, {"title": "b"}, {"id": 1}], ("a",)),
+        (["x" * 300], ("x" * 255,)),
+        ([str(number) for number in range(200)], tuple(str(number) for number in range(100))),
+        (None, ()),
+        ("text", ()),
+        ({"name": "a"}, ()),
+        (7, ()),
+        ([[]], ()),
+    ],
+)
+def test_the_texts_of_a_list_are_each_there_once(value: Any, expected: tuple[str, ...]) -> None:
+    assert texts({"skills": value}, "skills", "name") == expected
+
+
+def test_the_objects_of_a_list_are_not_without_end() -> None:
+    assert len(records({"rows": [{}] * 500}, "rows")) == 100
+    assert records({"rows": "text"}, "rows") == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("628FCAA9-CFD3-4A9B-AA62-9973AC938AD6", "628fcaa9-cfd3-4a9b-aa62-9973ac938ad6"),
+        ("17", ""),
+        ("", ""),
+        (None, ""),
+        (17, ""),
+    ],
+)
+def test_only_a_uuid_can_be_an_identifier_of_ours(value: Any, expected: str) -> None:
+    assert own_uuid({"id": value}, "id") == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2026-05-10T12:00:00.000Z", NOW),
+        ("2026-05-10T14:00:00+02:00", NOW),
+        ("2026-05-10 12:00:00", NOW),
+        *((odd, None) for odd in ("soon", "", None, 7)),
+    ],
+)
+def test_a_time_is_aware_or_none(value: Any, expected: datetime | None) -> None:
+    assert moment({"at": value}, "at") == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"a": "2026-05-10T12:00:00Z"}, True),
+        ({"a": "2026-05-10T11:59:59Z"}, False),
+        ({"a": "2026-01-01T00:00:00Z", "b": "2026-05-10T12:00:01Z"}, True),
+        ({"a": "soon"}, True),
+        ({}, True),
+    ],
+)
+def test_what_may_have_changed_is_not_left_out(row: dict[str, str], expected: bool) -> None:
+    assert changed_since(row, NOW, "a", "b") is expected
+    assert changed_since(row, None, "a", "b")
+
+
+def test_pages_are_read_from_any_one_on() -> None:
+    asked: list[int] = []
+
+    def fetch(number: int) -> ListPage:
+        asked.append(number)
+        return ListPage(({"id": number},), 4, None)
+
+    assert [number for number, _ in all_pages(fetch, "Credly", first=3)] == [3, 4] == asked
+
+
+def test_a_page_beyond_the_last_is_the_only_one() -> None:
+    pages = list(all_pages(lambda number: ListPage((), 2, None), "Credly", first=9))
+    assert [(number, page.rows) for number, page in pages] == [(9, ())]

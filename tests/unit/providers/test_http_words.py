@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from badges.conf import HTTPSettings
 from badges.exceptions import ConfigurationError
-from badges.providers.http import ApiConnection, check_key, complaint, may_have_been_sent, retry_after
+from badges.providers.failures import complaint, may_have_been_sent, retry_after
+from badges.providers.http import ApiConnection, check_key
 
 NOW = datetime(2026, 10, 21, 7, 28, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from badges.providers.redaction import excerpt, redact, spellings
+from badges.providers.redaction import REMOVED, excerpt, masked, redact, spellings
 
 KEY = "s3cr3t/key+of=somebody"
 PRINTABLE = st.text(string.ascii_letters + string.digits + "-_.+/=", min_size=8, max_size=60)
@@ -91,3 +91,33 @@ def test_a_cut_never_leaves_half_of_an_address(before: int) -> None:
 def test_no_key_survives(key: str, around: str) -> None:
     shown = redact(f"{around} {key} {base64.b64encode(f'{key}:'.encode()).decode()} {around}", [key])
     assert key.lower() not in shown.replace("[removed]", "").lower()
+
+
+@given(before=st.integers(15_000, 17_000), blank=st.sampled_from(" x"))
+def test_far_behind_nothing_is_cut_in_half_either(before: int, blank: str) -> None:
+    shown = redact(f"{blank * before}{KEY} and more of it {'y' * 3000}", [KEY])
+    assert KEY[:6] not in shown
+
+
+@pytest.mark.parametrize("text", ["J\u00f6rg M\u00fcller", "Jo\u0308rg Mu\u0308ller"])
+def test_a_letter_with_an_accent_is_one_or_two(text: str) -> None:
+    assert redact(f"{text} has it", ["J\u00f6rg M\u00fcller"]) == "[removed] has it"
+
+
+def test_masking_removes_what_is_wholly_private_however_short() -> None:
+    asked = {"first": "X", "last": " x ", "note": "Xenia", "more": [{"name": "X"}, 7, None], "X": 1}
+    assert masked(asked, ["X", ""]) == {
+        "first": REMOVED,
+        "last": REMOVED,
+        "note": "Xenia",
+        "more": [{"name": REMOVED}, 7, None],
+        "X": 1,
+    }
+
+
+def test_masking_looks_at_the_beginning_only() -> None:
+    nested: object = "X"
+    for _ in range(50):
+        nested = [nested]
+    assert "X" not in str(masked({"deep": nested, "many": ["a"] * 1000}, ["X"]))
+    assert len(str(masked({"many": ["a"] * 1000}, []))) < 500
