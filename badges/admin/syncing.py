@@ -12,16 +12,18 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpR
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext, ngettext
 
-from badges.admin.base import Screen, defect_of
+from badges.admin.base import OutsideOfRequestTransactions, Screen, defect_of
 from badges.exceptions import BadgesError
-from badges.issuing.template_sync import SyncReport, sync_templates
+from badges.issuing.sync.position import Overtaken, how_to_go_on
+from badges.issuing.sync.report import Abandoned, InDoubt, LeftOut, News, PageReport, Resumed, Vanished
+from badges.issuing.sync.run import sync_templates
 from badges.models import ProviderAccount
 
 A = TypeVar("A", bound=ProviderAccount)
 SHOWN = 10
 
 
-class SyncScreen(Screen[A]):
+class SyncScreen(OutsideOfRequestTransactions, Screen[A]):
     """A screen of accounts whose templates can be synchronized."""
 
     change_form_template = "admin/badges/account_change_form.html"
@@ -47,25 +49,52 @@ class SyncScreen(Screen[A]):
     def synchronize(self, request: HttpRequest, accounts: orm.QuerySet[A] | list[A]) -> None:
         """Synchronize accounts one after the other, and say what became of each."""
         for account in accounts:
+            news = _Noted()
             try:
-                report = sync_templates(account, site_id=_site_id(request))
-            except BadgesError as error:
-                self.message_user(request, f"{account.name}: {error}", messages.ERROR)
+                report = sync_templates(account, site_id=_site_id(request), tell=news)
             except Exception as error:  # noqa: BLE001 - the class may be somebody else's; the others are still to be done
-                self.message_user(request, f"{account.name}: {defect_of(error)}", messages.ERROR)
+                text, level = f"{account.name}: {_failure(account, error)}", messages.ERROR
             else:
                 self.log_change(request, account, gettext("Templates synchronized."))
-                self._tell(request, report)
+                text, level = str(report), messages.SUCCESS
+            if news.beginning:
+                self.message_user(request, news.beginning, messages.INFO)
+            self.message_user(request, text, level)
+            self._tell_details(request, account, news)
 
-    def _tell(self, request: HttpRequest, report: SyncReport) -> None:
-        self.message_user(request, str(report), messages.SUCCESS)
-        details: list[Any] = [*report.vanished, *report.skipped]
-        for detail in details[:SHOWN]:
-            self.message_user(request, f"{report.account}: {detail}", messages.WARNING)
-        if len(details) > SHOWN:
-            rest = len(details) - SHOWN
-            text = ngettext("%(account)s: and %(rest)d more.", "%(account)s: and %(rest)d more.", rest)
-            self.message_user(request, text % {"account": report.account, "rest": rest}, messages.WARNING)
+    def _tell_details(self, request: HttpRequest, account: A, news: _Noted) -> None:
+        for detail in news.details:
+            self.message_user(request, f"{account.name}: {detail}", messages.WARNING)
+        if news.more:
+            text = ngettext("%(account)s: and %(rest)d more.", "%(account)s: and %(rest)d more.", news.more)
+            self.message_user(request, text % {"account": account.name, "rest": news.more}, messages.WARNING)
+
+
+class _Noted:
+    """Notes what a synchronization tells and a page can show: how it began, and the first of what needs attention."""
+
+    def __init__(self) -> None:
+        self.beginning = ""
+        self.details: list[str] = []
+        self.more = 0
+
+    def __call__(self, news: News) -> None:
+        match news:
+            case Resumed() | Abandoned():
+                self.beginning = str(news)
+            case Vanished() | LeftOut() if len(self.details) < SHOWN:
+                self.details.append(str(news))
+            case Vanished() | LeftOut() | InDoubt():
+                self.more += 1
+            case PageReport():
+                pass
+
+
+def _failure(account: ProviderAccount, error: Exception) -> str:
+    if isinstance(error, Overtaken):
+        return str(error)
+    text = str(error) if isinstance(error, BadgesError) else defect_of(error)
+    return f"{text} {how_to_go_on(account)}".rstrip()
 
 
 def _site_id(request: HttpRequest) -> int | None:

@@ -9,12 +9,20 @@ from django.core.exceptions import ValidationError
 from django.db import models as orm
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from badges.admin import activation
-from badges.admin.base import EMPTY, OriginFilter, Screen, change_link, is_web_address, provider_label
+from badges.admin.base import (
+    EMPTY,
+    OriginFilter,
+    Screen,
+    change_link,
+    is_web_address,
+    outside_link,
+    provider_label,
+)
 from badges.admin.event_forms import GROUPS_LIST, group_suggestions
 from badges.admin.generic import ModelForm
 from badges.admin.requirements import PenaltyInline, RequirementInline
@@ -81,7 +89,7 @@ class TemplateScreen(Screen[T]):
     list_select_related: ClassVar[Any] = ("account",)
     search_fields: ClassVar[Any] = ("name", "external_id")
     actions: Any = ("activate", "deactivate")
-    always_read_only = ("image", "uuid", "origin_name", "state")
+    always_read_only = ("image", "uuid", "origin_name", "state", "skills_list", "criteria_list")
 
     @admin.display(description=_("origin"), ordering="provider")
     def origin_name(self, obj: BadgeTemplate) -> str:
@@ -96,6 +104,15 @@ class TemplateScreen(Screen[T]):
             obj.image_url,
             gettext("Image of %(name)s") % {"name": obj.name},
         )
+
+    @admin.display(description=_("skills"))
+    def skills_list(self, obj: BadgeTemplate) -> str:
+        return format_html_join(", ", "{}", ((skill,) for skill in obj.skills)) or EMPTY
+
+    @admin.display(description=_("criteria"))
+    def criteria_list(self, obj: BadgeTemplate) -> str:
+        lines = ((one["title"], outside_link(one["url"]) if one["url"] else "") for one in obj.criteria)
+        return format_html_join("", "<div>{} {}</div>", lines) or EMPTY
 
     @admin.display(description=_("account"))
     def account_link(self, obj: BadgeTemplate) -> str:
@@ -131,7 +148,8 @@ class TemplateScreen(Screen[T]):
         if obj is None:
             return ("name", "description", "image_url")
         image = ("image",) if _is_made_at_provider(obj.provider) else ("image_url", "image")
-        return ("name", "description", *image, "uuid", "origin_name", "state")
+        told = tuple(name for name in ("skills", "criteria") if getattr(obj, name))
+        return ("name", "description", *image, *(f"{name}_list" for name in told), "uuid", "origin_name", "state")
 
     def _provider_fields(self, obj: T | None) -> tuple[str, ...]:
         if obj is not None and not self._may_move(obj):

@@ -9,8 +9,10 @@ from typing import Any, ClassVar
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 
-from badges.exceptions import BadgesError, describe
-from badges.issuing.template_sync import PageReport, sync_templates
+from badges.exceptions import describe
+from badges.issuing.sync.position import Overtaken, how_to_go_on
+from badges.issuing.sync.report import InDoubt, LeftOut, News
+from badges.issuing.sync.run import sync_templates
 from badges.models import ProviderAccount
 
 
@@ -29,6 +31,11 @@ class SyncCommand(BaseCommand):
             action="store_true",
             help="Believe a provider that lists no template at all, and archive those that are known here.",
         )
+        parser.add_argument(
+            "--restart",
+            action="store_true",
+            help="Begin with the first page, even where an earlier run failed in the middle and can be gone on with.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         accounts = self._accounts(options["account_id"])
@@ -39,24 +46,27 @@ class SyncCommand(BaseCommand):
         errors = []
         for account in accounts:
             try:
-                self._sync(account, options["site_id"], options["allow_empty"])
-            except BadgesError as error:
+                self._sync(account, options)
+            except Overtaken as error:
                 errors.append(f"{account.name}: {error}")
             except Exception as error:  # noqa: BLE001 - one account must not keep the others from being synchronized
-                errors.append(f"{account.name}: {describe(error)}")
+                errors.append(f"{account.name}: {describe(error)} {how_to_go_on(account)}".rstrip())
         if errors:
             raise CommandError("\n".join(errors))
 
-    def _sync(self, account: ProviderAccount, site_id: int | None, allow_empty: bool) -> None:
-        report = sync_templates(account, site_id=site_id, on_page=self._show_page, allow_empty=allow_empty)
-        for vanished in report.vanished:
-            self.stdout.write(f"  {vanished}")
-        for skipped in report.skipped:
-            self.stderr.write(f"  {skipped}")
+    def _sync(self, account: ProviderAccount, options: dict[str, Any]) -> None:
+        report = sync_templates(
+            account,
+            site_id=options["site_id"],
+            tell=self._tell,
+            allow_empty=options["allow_empty"],
+            restart=options["restart"],
+        )
         self.stdout.write(str(report))
 
-    def _show_page(self, page: PageReport) -> None:
-        self.stdout.write(f"  {page}")
+    def _tell(self, news: News) -> None:
+        stream = self.stderr if isinstance(news, LeftOut | InDoubt) else self.stdout
+        stream.write(f"  {news}")
 
     def _accounts(self, wanted: str | None) -> list[ProviderAccount]:
         accounts = self.model._default_manager.order_by("pk")

@@ -7,7 +7,7 @@ from badges.models import AccredibleAPIConfig
 
 
 class Command(SyncCommand):
-    """``sync_accredible_groups [--site_id N] [--api_config_id ID]``."""
+    """``sync_accredible_groups [--site_id N] [--api_config_id ID] [--allow_empty] [--restart]``."""
 
     help = "Synchronize the groups of Accredible accounts."
     model = AccredibleAPIConfig

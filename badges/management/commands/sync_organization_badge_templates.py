@@ -7,7 +7,7 @@ from badges.models import CredlyOrganization
 
 
 class Command(SyncCommand):
-    """``sync_organization_badge_templates [--site_id N] [--organization_id ID]``."""
+    """``sync_organization_badge_templates [--site_id N] [--organization_id ID] [--allow_empty] [--restart]``."""
 
     help = "Synchronize the badge templates of Credly organizations."
     model = CredlyOrganization

@@ -1,0 +1,1 @@
+"""Brings a provider account's templates here: created, updated, and archived when they are gone; never deleted."""
