@@ -12,22 +12,32 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from badges.admin.account_forms import AccountForm, AnyAccountForm, CredlyOrganizationForm
+from badges.admin import account_health
+from badges.admin.account_forms import AccountForm, AnyAccountForm, CredlyOrganizationForm, takes_client_id
 from badges.admin.base import ProviderFilter, provider_label
-from badges.admin.syncing import SyncScreen
+from badges.admin.checking import CheckScreen
+from badges.admin.delivery_texts import moment
+from badges.issuing import health
+from badges.issuing.summary import AccountSummary
 from badges.models import AccredibleAPIConfig, CredlyOrganization, ProviderAccount
 
 A = TypeVar("A", bound=ProviderAccount)
 
 
-class AccountScreen(SyncScreen[A]):
+HEALTH = ("health_now", "waiting", "dead", "last_success", "last_error", "last_sync")
+
+
+class AccountScreen(CheckScreen[A]):
     """What the three screens of accounts share."""
 
     form: Any = AccountForm
-    list_display: Any = ("name", "key_status", "modified")
+    list_display: Any = ("name", "health_column", "key_status", "modified")
     search_fields = ("name", "external_id")
-    readonly_fields: ClassVar[Any] = ("key_status",)
+    readonly_fields: ClassVar[Any] = ("key_status", *HEALTH)
     account_fields: tuple[str, ...] = ("name",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return account_health.with_health(super().get_queryset(request))
 
     @admin.display(description=_("stored key"))
     def key_status(self, obj: ProviderAccount) -> str:
@@ -41,8 +51,47 @@ class AccountScreen(SyncScreen[A]):
     def provider_name(self, obj: ProviderAccount) -> str:
         return provider_label(obj.provider)
 
-    def get_fields(self, request: HttpRequest, obj: A | None = None) -> Any:
-        return (*self.account_fields, *(("key_status",) if obj is not None else ()), "new_key")
+    @admin.display(description=_("health"))
+    def health_column(self, obj: ProviderAccount) -> str:
+        return account_health.state_text(obj)
+
+    @admin.display(description=_("health"))
+    def health_now(self, obj: ProviderAccount) -> str:
+        return account_health.health_text(self._summary(obj), has_preconfigured_key=obj.has_preconfigured_key)
+
+    @admin.display(description=_("waiting"))
+    def waiting(self, obj: ProviderAccount) -> str:
+        return account_health.waiting_text(self._summary(obj))
+
+    @admin.display(description=_("given up"))
+    def dead(self, obj: ProviderAccount) -> str:
+        return account_health.dead_text(self._summary(obj))
+
+    @admin.display(description=_("last success"))
+    def last_success(self, obj: ProviderAccount) -> str:
+        return moment(self._summary(obj).last_success_at)
+
+    @admin.display(description=_("last error"))
+    def last_error(self, obj: ProviderAccount) -> str:
+        return account_health.error_text(self._summary(obj))
+
+    @admin.display(description=_("last synchronization"))
+    def last_sync(self, obj: ProviderAccount) -> str:
+        return account_health.sync_text(self._summary(obj))
+
+    def _summary(self, obj: ProviderAccount) -> AccountSummary:
+        """Read once a page: several fields show a part of it."""
+        if not hasattr(obj, "_summary"):
+            obj._summary = account_health.summary_of(obj)  # type: ignore[attr-defined]
+        found: AccountSummary = obj._summary  # type: ignore[attr-defined]
+        return found
+
+    def get_fieldsets(self, request: HttpRequest, obj: A | None = None) -> Any:
+        fixed: str = getattr(self.model, "provider_slug", "")
+        client = ("client_id",) if takes_client_id(fixed or (obj.provider if obj is not None else "")) else ()
+        entered = (*self.account_fields, *client, *(("key_status",) if obj is not None else ()), "new_key")
+        shown = ((_("Health"), {"fields": HEALTH}),) if obj is not None else ()
+        return (*shown, (_("Account"), {"fields": entered}))
 
     # What is typed as a key must not stand in the report of an error.
     @method_decorator(sensitive_post_parameters("new_key"))
@@ -56,6 +105,12 @@ class AccountScreen(SyncScreen[A]):
             obj.save(update_fields=form.entered_fields())
         else:
             super().save_model(request, obj, form, change)
+        if form.known_as and not form.unchecked:
+            # The provider was asked with the key that is used now, and took it.
+            health.of(obj.pk)
+            if health.resume(obj.pk):
+                self.tell_resumed(request, obj)
+            health.succeeded(obj.pk)
         if form.unchecked:
             text = gettext("Saved, but the account could not be checked at the provider: %(reason)s")
             self.message_user(request, text % {"reason": form.unchecked}, messages.WARNING)
@@ -68,9 +123,9 @@ class CredlyOrganizationAdmin(AccountScreen[CredlyOrganization]):
     """Organizations at Credly."""
 
     form: Any = CredlyOrganizationForm
-    list_display: Any = ("name", "external_id", "key_status", "modified")
+    list_display: Any = ("name", "health_column", "external_id", "key_status", "modified")
     account_fields = ("external_id", "name")
-    actions = ("sync_organization_badge_templates",)
+    actions = ("check_now", "sync_organization_badge_templates")
 
     @admin.action(description=_("Sync organization badge templates"), permissions=["change"])
     def sync_organization_badge_templates(
@@ -82,7 +137,7 @@ class CredlyOrganizationAdmin(AccountScreen[CredlyOrganization]):
 class AccredibleAPIConfigAdmin(AccountScreen[AccredibleAPIConfig]):
     """API keys at Accredible."""
 
-    actions = ("sync_groups",)
+    actions = ("check_now", "sync_groups")
 
     @admin.action(description=_("Sync groups"), permissions=["change"])
     def sync_groups(self, request: HttpRequest, queryset: orm.QuerySet[AccredibleAPIConfig]) -> None:
@@ -93,13 +148,13 @@ class ProviderAccountAdmin(AccountScreen[ProviderAccount]):
     """Accounts of all providers, those that somebody plugged in among them."""
 
     form: Any = AnyAccountForm
-    list_display: Any = ("name", "provider_name", "external_id", "key_status", "modified")
+    list_display: Any = ("name", "provider_name", "health_column", "external_id", "key_status", "modified")
     list_filter: ClassVar[Any] = (ProviderFilter,)
     account_fields = ("provider", "external_id", "name")
-    actions = ("sync_templates",)
+    actions = ("check_now", "sync_templates")
 
     def get_readonly_fields(self, request: HttpRequest, obj: ProviderAccount | None = None) -> Any:
-        return ("key_status",) if obj is None else ("key_status", "provider")
+        return self.readonly_fields if obj is None else (*self.readonly_fields, "provider")
 
     @admin.action(description=_("Sync templates"), permissions=["change"])
     def sync_templates(self, request: HttpRequest, queryset: orm.QuerySet[ProviderAccount]) -> None:

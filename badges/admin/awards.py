@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from badges.admin import delivery_texts as texts
 from badges.admin.base import (
     ReadOnlyInline,
     ReadOnlyScreen,
@@ -25,9 +27,16 @@ class DeliveryInline(ReadOnlyInline, TabularInline[Delivery, Badge]):
 
     model = Delivery
     show_change_link = True
-    fields = ("action", "status", "attempts", "next_attempt_at", "last_error")
+    fields = ("action", "status", "attempts", "next_time", "last_error", "note")
     readonly_fields = fields
     ordering = ("id",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return texts.with_what_they_wait_for(super().get_queryset(request))
+
+    @admin.display(description=_("next attempt"))
+    def next_time(self, obj: Delivery) -> str:
+        return texts.next_time(obj)
 
 
 class BadgeAdmin(ReadOnlyScreen[Badge]):

@@ -14,11 +14,13 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import models, transaction
 from django.db.models import ProtectedError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, URLPattern, reverse
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.csrf import csrf_protect
 
 from badges.admin.generic import ModelAdmin
 from badges.data import OPENEDX_ORIGIN
@@ -60,6 +62,31 @@ class Screen(ModelAdmin[M]):
         """Something began to protect a row after the confirmation page had found nothing."""
         self.message_user(request, str(error.args[0]), "error")
         return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
+
+
+class OutsideOfRequestTransactions:
+    """Mixin of a screen, before :class:`Screen`, whose pages ask a provider: no transaction is open meanwhile.
+
+    In one, ``ATOMIC_REQUESTS``' or the admin's own, what the call notes of the account would stay locked for all
+    workers until the provider has answered, and be lost with a request that fails.
+    """
+
+    @property
+    def urls(self) -> list[URLPattern]:
+        """The addresses of all pages, those of subclasses too; none of them is wrapped in a transaction."""
+        patterns: list[URLPattern] = super().urls  # type: ignore[misc]
+        for pattern in patterns:
+            transaction.non_atomic_requests(pattern.callback)
+        return patterns
+
+    @method_decorator(csrf_protect)
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The page of a row. Its form asks the provider, and then one row is saved: that needs no transaction."""
+        view: Any = self._changeform_view  # type: ignore[attr-defined]
+        response: HttpResponse = view(request, object_id, form_url, extra_context)
+        return response
 
 
 class ReadOnlyScreen(Screen[M]):

@@ -1,86 +1,293 @@
-"""Deliveries: what is to be done, what was tried, and what came of it; and trying again at once."""
+"""Deliveries: what is to be done, what was tried, what came of it; and trying again, cancelling, marking as done."""
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.core.exceptions import PermissionDenied
 from django.db import models as orm
-from django.http import HttpRequest
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.defaultfilters import truncatechars
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from badges.admin.base import BadgeOriginFilter, ReadOnlyInline, ReadOnlyScreen, change_link, may_change, user_lookups
-from badges.admin.generic import TabularInline
-from badges.issuing.deliveries import retry_now
-from badges.issuing.tasks import enqueue_on_commit
+from badges.admin import delivery_texts as texts
+from badges.admin import ending
+from badges.admin.account_health import state_text
+from badges.admin.base import (
+    EMPTY,
+    BadgeOriginFilter,
+    ReadOnlyInline,
+    ReadOnlyScreen,
+    change_link,
+    may_change,
+    outside_link,
+    user_lookups,
+)
+from badges.admin.delivery_filters import AccountFilter, AgeFilter, DueFilter, StateFilter
+from badges.admin.generic import StackedInline
+from badges.exceptions import BadgesError
+from badges.issuing import by_hand
+from badges.issuing.deliveries import PROVIDER_CALLS
 from badges.models import Delivery, DeliveryAttempt
 
 
-class AttemptInline(ReadOnlyInline, TabularInline[DeliveryAttempt, Delivery]):
-    """Every attempt at a delivery."""
+class AttemptInline(ReadOnlyInline, StackedInline[DeliveryAttempt, Delivery]):
+    """Every attempt at a delivery, the last one first."""
 
     model = DeliveryAttempt
-    fields = ("number", "started_at", "duration_ms", "outcome", "status_code", "detail")
+    fields = ("when", "status_code", "detail", "reason", "exchanged")
     readonly_fields = fields
+    ordering = ("-number",)
+
+    @admin.display(description=_("when"))
+    def when(self, obj: DeliveryAttempt) -> str:
+        """When, and how long."""
+        return gettext("%(time)s, took %(duration)s") % {
+            "time": texts.moment(obj.started_at),
+            "duration": texts.took(obj.duration_ms),
+        }
+
+    @admin.display(description=_("asked and answered"))
+    def exchanged(self, obj: DeliveryAttempt) -> str:
+        return texts.exchanges(obj.exchanges)
 
 
 class DeliveryAdmin(ReadOnlyScreen[Delivery]):
     """The outbox."""
 
-    list_display = ("id", "badge", "action", "status", "error", "attempts", "next_attempt")
-    list_display_links = ("id", "badge")
-    list_filter = ("status", "action", BadgeOriginFilter, "next_attempt_at")
-    list_select_related = ("badge__user", "badge__template")
+    change_form_template = "admin/badges/delivery_change_form.html"
+    # The first ones are seen on a narrow window too.
+    list_display = ("badge", "action", "status", "age", "next_time", "error", "attempts", "id")
+    list_display_links = ("badge", "id")
+    list_filter = (StateFilter, "action", DueFilter, AgeFilter, AccountFilter, BadgeOriginFilter)
     search_fields = (*user_lookups("badge__user"), "badge__template__name", "badge__external_id")
-    search_help_text = _("Username, e-mail address, name of a badge template, or identifier at the provider")
+    search_help_text = _(
+        "Username, e-mail address, name of a badge template, or identifier at the provider; or a badge's whole UUID, "
+        "or the number of a delivery"
+    )
     fields = (
         "badge_link",
+        "provider_page",
         "action",
         "status",
-        "attempts",
-        "next_attempt",
+        "note",
+        "next_time",
         "last_error",
-        "leased_until",
-        "finished_at",
-        "created",
-        "modified",
+        "attempts",
+        "failures",
+        "gives_up",
+        "account",
+        "written",
+        "finished",
     )
     readonly_fields = fields
     inlines = (AttemptInline,)
-    actions = ("retry",)
+    actions = ("retry", "cancel", "mark_done")
 
-    def has_retry_permission(self, request: HttpRequest) -> bool:
-        """Whether a user may have deliveries attempted: whoever may change them."""
-        return may_change(request.user, self.opts)
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return texts.with_what_they_wait_for(super().get_queryset(request))
+
+    def get_search_results(self, request: HttpRequest, queryset: orm.QuerySet[Delivery], search_term: str) -> Any:
+        term = search_term.strip()
+        if (found := _uuid(term)) is not None:
+            return queryset.filter(Q(badge__uuid=found) | Q(badge__external_id__iexact=term)), False
+        results, may_have_duplicates = super().get_search_results(request, queryset, search_term)
+        if term.isascii() and term.isdecimal() and len(term) < 19:
+            results |= queryset.filter(pk=int(term))
+        return results, may_have_duplicates
+
+    # What a delivery shows.
 
     @admin.display(description=_("badge"))
     def badge_link(self, obj: Delivery) -> str:
         return change_link(obj.badge)
 
-    @admin.display(description=_("next attempt at"), ordering="next_attempt_at", empty_value="-")
-    def next_attempt(self, obj: Delivery) -> Any:
-        return obj.next_attempt_at if obj.status == Delivery.Status.PENDING else None
+    @admin.display(description=_("page at the provider"))
+    def provider_page(self, obj: Delivery) -> str:
+        return outside_link(obj.badge.url)
 
-    @admin.display(description=_("last error"), empty_value="-")
+    @admin.display(description=_("account"))
+    def account(self, obj: Delivery) -> str:
+        """The account that it needs, with its health."""
+        account = obj.badge.template.account
+        if account is None or obj.action not in PROVIDER_CALLS:
+            return EMPTY
+        return format_html("{}: {}", change_link(account), state_text(account))
+
+    @admin.display(description=_("age"), ordering="-created")
+    def age(self, obj: Delivery) -> str:
+        return texts.age(obj.created)
+
+    @admin.display(description=_("next attempt"), ordering="next_attempt_at")
+    def next_time(self, obj: Delivery) -> str:
+        return texts.next_time(obj)
+
+    @admin.display(description=_("given up at"))
+    def gives_up(self, obj: Delivery) -> str:
+        return texts.moment(obj.give_up_at) if obj.status in Delivery.OPEN else EMPTY
+
+    @admin.display(description=_("written at"))
+    def written(self, obj: Delivery) -> str:
+        return texts.moment(obj.created)
+
+    @admin.display(description=_("finished at"))
+    def finished(self, obj: Delivery) -> str:
+        return texts.moment(obj.finished_at)
+
+    @admin.display(description=_("last error"), empty_value=EMPTY)
     def error(self, obj: Delivery) -> str | None:
         return truncatechars(obj.last_error, 100) or None
 
-    @admin.action(description=_("Retry now"), permissions=["retry"])
+    # What can be done by hand.
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """Whether a user may retry deliveries and end them: whoever may change them."""
+        return may_change(request.user, self.opts)
+
+    @admin.action(description=_("Retry now"), permissions=["act"])
     def retry(self, request: HttpRequest, queryset: orm.QuerySet[Delivery]) -> None:
-        retried = 0
-        for delivery in queryset.order_by("pk"):
-            if retry_now(delivery):
-                self.log_change(request, delivery, gettext("Retried by hand."))
-                enqueue_on_commit(delivery.badge_id)
-                retried += 1
-        text = ngettext("%d delivery is attempted now.", "%d deliveries are attempted now.", retried)
-        self.message_user(request, text % retried, messages.SUCCESS if retried else messages.INFO)
-        if left := queryset.count() - retried:
+        selected = queryset.count()
+        retried = by_hand.retry(queryset)
+        self._log(request, retried.deliveries, gettext("Retried by hand."))
+        self._tell_retried(request, retried, left=selected - len(retried.deliveries) - retried.beyond_limit)
+
+    @admin.action(description=_("Cancel..."), permissions=["act"])
+    def cancel(self, request: HttpRequest, queryset: orm.QuerySet[Delivery]) -> HttpResponse:
+        return self._ask(request, ending.plan(ending.CANCEL, queryset))
+
+    @admin.action(description=_("Mark as done..."), permissions=["act"])
+    def mark_done(self, request: HttpRequest, queryset: orm.QuerySet[Delivery]) -> HttpResponse:
+        return self._ask(request, ending.plan(ending.MARK_DONE, queryset))
+
+    def get_urls(self) -> list[URLPattern]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}"
+        wrap = self.admin_site.admin_view
+        own = [path("<int:object_id>/retry/", wrap(self.retry_view), name=f"{name}_retry")]
+        for slug in ending.WAYS:
+            own.append(path(f"{slug}/", wrap(self.end_view), {"slug": slug}, name=f"{name}_{slug}_selected"))
+            own.append(path(f"<int:object_id>/{slug}/", wrap(self.end_view), {"slug": slug}, name=f"{name}_{slug}"))
+        return [*own, *super().get_urls()]
+
+    def retry_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Retry one delivery; POST only."""
+        if not self.has_act_permission(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        self.retry(request, self.get_queryset(request).filter(pk=object_id))
+        return HttpResponseRedirect(self._address("change", object_id))
+
+    def end_view(self, request: HttpRequest, slug: str, object_id: int | None = None) -> HttpResponse:
+        """Ask for a reason, and end the deliveries that the page named: one by its address, several by their ids."""
+        if not self.has_act_permission(request):
+            raise PermissionDenied
+        way = ending.WAYS[slug]
+        if request.method != "POST" and object_id is None:
+            return HttpResponseRedirect(self._address("changelist"))
+        chosen = [object_id] if object_id is not None else ending.ids_of(request.POST.get("ids", ""))
+        plan = ending.plan(way, self.get_queryset(request).filter(pk__in=chosen))
+        if request.method != "POST" or not plan.chosen:
+            return self._ask(request, plan, object_id)
+        form = plan.form_class(request.POST)
+        if not form.is_valid():
+            return self._ask(request, plan, object_id, form)
+        reason, external_id = form.cleaned_data["reason"], form.cleaned_data.get("external_id", "")
+        try:
+            ended = by_hand.end([one.pk for one in plan.chosen], way.status, reason, external_id=external_id)
+        except BadgesError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return self._ask(request, plan, object_id, form)
+        self._log(request, ended, f"{way.title}: {reason}")
+        self._tell_ended(request, way, len(ended), left=len(chosen) - len(ended))
+        return HttpResponseRedirect(self._address("change", object_id) if object_id else self._address("changelist"))
+
+    def _ask(
+        self, request: HttpRequest, plan: ending.Plan, object_id: int | None = None, form: Any = None
+    ) -> HttpResponse:
+        back = self._address("change", object_id) if object_id else self._address("changelist")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": plan.way.title,
+            "subtitle": None,
+            "opts": self.opts,
+            "media": self.media,
+            "plan": plan,
+            "form": form or plan.form_class(initial={"ids": plan.ids}),
+            "action_address": self._address(plan.way.slug, object_id)
+            if object_id
+            else self._address(f"{plan.way.slug}_selected"),
+            "back": back,
+        }
+        return TemplateResponse(request, "admin/badges/end_deliveries.html", context)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        delivery: Delivery | None = context.get("original")
+        context["may_act"] = delivery is not None and self.has_act_permission(request) and by_hand.may_end(delivery)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def _address(self, page: str, *arguments: Any) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=arguments)
+
+    def _log(self, request: HttpRequest, deliveries: Any, text: str) -> None:
+        user: Any = request.user
+        if deliveries:
+            LogEntry.objects.log_actions(user.pk, deliveries, CHANGE, change_message=text)
+
+    def _tell_retried(self, request: HttpRequest, retried: by_hand.Retried, *, left: int) -> None:
+        number = len(retried.deliveries) - retried.held_back
+        if number or not retried.held_back:
+            text = ngettext("%d delivery is attempted now.", "%d deliveries are attempted now.", number)
+            self.message_user(request, text % number, messages.SUCCESS if number else messages.INFO)
+        if retried.left_to_sweep:
+            text = ngettext(
+                "%d badge is left to the next run of deliver_badges.",
+                "%d badges are left to the next run of deliver_badges.",
+                retried.left_to_sweep,
+            )
+            self.message_user(request, text % retried.left_to_sweep, messages.INFO)
+        if retried.beyond_limit:
+            text = gettext("%(more)d more are selected. So many at once are too many; do it again for them.")
+            self.message_user(request, text % {"more": retried.beyond_limit}, messages.WARNING)
+        for health in retried.stopped:
+            text = gettext(
+                'The account "%(account)s" is stopped, so its deliveries wait all the same: %(reason)s Replace its '
+                'key, or press "Check now" on its page.'
+            )
+            self.message_user(
+                request, text % {"account": health.account, "reason": health.stop_reason}, messages.WARNING
+            )
+        self._tell_left(request, left)
+
+    def _tell_ended(self, request: HttpRequest, way: ending.Way, number: int, *, left: int) -> None:
+        if way is ending.CANCEL:
+            text = ngettext("%d delivery was cancelled.", "%d deliveries were cancelled.", number)
+        else:
+            text = ngettext("%d delivery was marked as done.", "%d deliveries were marked as done.", number)
+        self.message_user(request, text % number, messages.SUCCESS if number else messages.INFO)
+        self._tell_left(request, left)
+
+    def _tell_left(self, request: HttpRequest, left: int) -> None:
+        if left > 0:
             text = ngettext(
                 "%d delivery was left alone: it is finished, or a worker has it.",
                 "%d deliveries were left alone: they are finished, or a worker has them.",
                 left,
             )
             self.message_user(request, text % left, messages.WARNING)
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

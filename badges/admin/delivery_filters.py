@@ -1,0 +1,102 @@
+"""The filters of the list of deliveries: state, account, age, and what is due."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from badges.admin.base import provider_label
+from badges.issuing import health
+from badges.issuing.deliveries import PROVIDER_CALLS, due
+from badges.models import Delivery, ProviderAccount
+
+
+class StateFilter(admin.SimpleListFilter):
+    """By state; what waits is in two of them."""
+
+    title = _("state")
+    parameter_name = "state"
+    waiting = "waiting"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(self.waiting, gettext("waiting (pending or in progress)")), *Delivery.Status.choices]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
+        value = self.value()
+        if value is None:
+            return queryset
+        return queryset.filter(status__in=Delivery.OPEN if value == self.waiting else [value])
+
+
+class AccountFilter(admin.SimpleListFilter):
+    """By the account that a delivery needs. Announcements need none."""
+
+    title = _("account")
+    parameter_name = "account"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        rows = ProviderAccount.objects.order_by("provider", "name").values_list("pk", "provider", "name")
+        return [(str(pk), f"{name} ({provider_label(provider)})") for pk, provider, name in rows]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
+        value = self.value()
+        if value is None:
+            return queryset
+        # More digits than an id has would be refused by the database.
+        if not value.isdecimal() or len(value) > 18:
+            return queryset.none()
+        return queryset.filter(action__in=PROVIDER_CALLS, badge__template__account=int(value))
+
+
+class AgeFilter(admin.SimpleListFilter):
+    """By how long ago a delivery was written."""
+
+    title = _("age")
+    parameter_name = "older_than"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        days = [(24 * n, ngettext("older than %d day", "older than %d days", n) % n) for n in (1, 3)]
+        return [(str(hours), text) for hours, text in ((1, gettext("older than 1 hour")), *days)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
+        value = self.value()
+        if value is None:
+            return queryset
+        if value not in dict(self.lookup_choices):
+            return queryset.none()
+        return queryset.filter(created__lt=timezone.now() - timedelta(hours=int(value)))
+
+
+class DueFilter(admin.SimpleListFilter):
+    """By what a waiting delivery waits for: a worker, its account, or its time."""
+
+    title = _("due")
+    parameter_name = "due"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            ("now", gettext("due now")),
+            ("account", gettext("waits for its account")),
+            ("later", gettext("later")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
+        value = self.value()
+        if value is None:
+            return queryset
+        now = timezone.now()
+        needs_blocked = Q(action__in=PROVIDER_CALLS, badge__template__account_id__in=health.blocked_accounts(now))
+        if value == "now":
+            return queryset.filter(pk__in=due(now).values("pk")).exclude(needs_blocked)
+        if value == "account":
+            return queryset.filter(needs_blocked, status__in=Delivery.OPEN)
+        if value == "later":
+            return queryset.filter(status=Delivery.Status.PENDING, next_attempt_at__gt=now).exclude(needs_blocked)
+        return queryset.none()

@@ -1,0 +1,121 @@
+"""How deliveries are told to people: their age, when they go on, and what was asked and answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html, format_html_join
+from django.utils.timesince import timesince, timeuntil
+from django.utils.translation import gettext
+
+from badges.admin.base import EMPTY
+from badges.issuing.deliveries import LANES, PROVIDER_CALLS
+from badges.issuing.summary import AccountState, health_of, state_of
+from badges.models import AccountHealth, Delivery
+
+
+def with_what_they_wait_for(deliveries: QuerySet[Delivery]) -> Any:
+    """Deliveries with all that :func:`next_time` needs, so that a list costs no query a row."""
+    earlier = Delivery.objects.filter(badge=OuterRef("badge"), pk__lt=OuterRef("pk"), status__in=Delivery.OPEN)
+    announced, called = (Q(Exists(earlier.filter(action__in=lane)), action__in=lane) for lane in LANES)
+    return (
+        deliveries.select_related("badge__user", "badge__template__account__health")
+        .defer("badge__template__account__api_key")
+        .annotate(is_behind=announced | called)
+    )
+
+
+def moment(value: datetime | None) -> str:
+    """A time as people read it: date, time, and how far away."""
+    if value is None:
+        return EMPTY
+    return f"{clock(value)} ({distance(value)})"
+
+
+def clock(value: datetime) -> str:
+    """Date and time, in the time zone of the page."""
+    return date_format(timezone.localtime(value), "SHORT_DATETIME_FORMAT")
+
+
+def distance(value: datetime) -> str:
+    """How far away a time is."""
+    now = timezone.now()
+    if abs((value - now).total_seconds()) < 60:
+        return gettext("now")
+    if value > now:
+        return gettext("in %(time)s") % {"time": timeuntil(value, now, depth=1)}
+    return gettext("%(time)s ago") % {"time": timesince(value, now, depth=1)}
+
+
+def age(value: datetime) -> str:
+    """How long ago, without "ago"."""
+    if (timezone.now() - value).total_seconds() < 60:
+        return gettext("less than a minute")
+    return timesince(value, depth=1)
+
+
+def took(duration_ms: int) -> str:
+    """A duration."""
+    if duration_ms < 1000:
+        return gettext("%(number)d ms") % {"number": duration_ms}
+    return gettext("%(number).1f s") % {"number": duration_ms / 1000}
+
+
+def health_behind(delivery: Delivery) -> AccountHealth | None:
+    """The health of the account that a delivery needs, if it needs one and something is known of it."""
+    account = delivery.badge.template.account if delivery.action in PROVIDER_CALLS else None
+    return None if account is None else health_of(account)
+
+
+def next_time(delivery: Any) -> str:
+    """When a delivery goes on, its account and what is before it considered; of :func:`with_what_they_wait_for`."""
+    if delivery.status == Delivery.Status.IN_PROGRESS:
+        return gettext("a worker has it, until %(time)s at most") % {"time": moment(delivery.leased_until)}
+    if delivery.status != Delivery.Status.PENDING:
+        return EMPTY
+    health, now = health_behind(delivery), timezone.now()
+    if health is not None and state_of(health, now) is AccountState.STOPPED:
+        return gettext("when the account works again")
+    if delivery.is_behind:
+        return gettext("when the one before it is finished")
+    due_at: datetime = delivery.next_attempt_at
+    if health is not None and health.paused_until is not None:
+        due_at = max(due_at, health.paused_until)
+    if due_at <= now:
+        return gettext("due now")
+    return moment(due_at)
+
+
+def exchanges(entries: Any) -> str:
+    """What was asked and answered in an attempt, call by call."""
+    told = [entry for entry in entries or () if isinstance(entry, Mapping)]
+    if not told:
+        return EMPTY
+    calls = format_html_join("", "<li>{}</li>", ((_exchange(entry),) for entry in told))
+    return format_html('<ol class="badges-exchanges">{}</ol>', calls)
+
+
+def _exchange(entry: Mapping[str, Any]) -> str:
+    status = entry.get("status")
+    duration = entry.get("duration_ms")
+    return format_html(
+        "{} <code>{} {}</code>: <strong>{}</strong>{}{}{}",
+        entry.get("doing", ""),
+        entry.get("method", ""),
+        entry.get("path", ""),
+        gettext("no answer") if status is None else status,
+        f", {took(duration)}" if isinstance(duration, int) else "",
+        _excerpt(gettext("asked"), entry.get("asked")),
+        _excerpt(gettext("answered"), entry.get("answered")),
+    )
+
+
+def _excerpt(title: str, text: Any) -> str:
+    if not text:
+        return ""
+    return format_html('<div class="badges-excerpt"><span>{}:</span> <code>{}</code></div>', title, text)

@@ -1,0 +1,185 @@
+"""Ending deliveries by hand: the page that says what will happen, and asks for a reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field, frozen
+from django import forms
+from django.db.models import Count
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from badges.issuing.by_hand import LIMIT, endable, may_have_reached_provider
+from badges.models import Delivery
+
+Action, Status = Delivery.Action, Delivery.Status
+
+SHOWN = 20
+LONGEST_REASON = 500
+
+
+@frozen
+class Way:
+    """A way to end a delivery."""
+
+    slug: str
+    status: str
+    title: Any
+    button: Any
+    meaning: Any
+    """What it means for the deliveries."""
+
+
+CANCEL = Way(
+    "cancel",
+    Status.CANCELLED,
+    _("Cancel deliveries"),
+    _("Cancel what is listed"),
+    _("They are not attempted any more, and that is final: what is cancelled cannot be retried."),
+)
+MARK_DONE = Way(
+    "done",
+    Status.DONE,
+    _("Mark deliveries as done"),
+    _("Mark what is listed as done"),
+    _("Nothing is sent: say this of what was done in another way, as at the provider's own site."),
+)
+WAYS = {way.slug: way for way in (CANCEL, MARK_DONE)}
+
+_LEFT = {
+    Status.IN_PROGRESS: _("A worker has it now. Wait until it is finished, or until its lease runs out."),
+    Status.DONE: _("It is done."),
+    Status.CANCELLED: _("It is cancelled."),
+    Status.DEAD: _("It was given up."),
+}
+
+
+class ReasonForm(forms.Form):
+    """Why deliveries are ended."""
+
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=LONGEST_REASON,
+        widget=forms.Textarea(attrs={"rows": 3, "class": "badges-wide"}),
+        help_text=_("It is kept with the deliveries and in the history of changes. Name no learner."),
+        error_messages={"required": _("Enter a reason: whoever looks at this later will want to know.")},
+    )
+    ids = forms.CharField(widget=forms.HiddenInput)
+
+
+class IssueDoneForm(ReasonForm):
+    """The same, of a badge that was issued in another way."""
+
+    external_id = forms.CharField(
+        label=_("Identifier at the provider"),
+        required=False,
+        max_length=255,
+        widget=forms.TextInput(attrs={"class": "badges-wide"}),
+        help_text=_(
+            "Of the badge that the provider holds, if there is one: a later revocation finds it by this. Left empty, "
+            "the provider is searched when the badge is revoked."
+        ),
+    )
+    field_order = ("reason", "external_id", "ids")
+
+
+@frozen
+class Plan:
+    """What ending some deliveries would do."""
+
+    way: Way
+    chosen: list[Delivery]
+    """Those that can be ended."""
+    left: Mapping[str, int]
+    """Of those that cannot: status -> how many."""
+    beyond_limit: int = 0
+    """How many more were selected than are ended at once."""
+    shown: list[Delivery] = field(init=False)
+
+    @shown.default
+    def _first(self) -> list[Delivery]:
+        return self.chosen[:SHOWN]
+
+    @property
+    def ids(self) -> str:
+        """The ids of those that can be ended, for the page."""
+        return ",".join(str(delivery.pk) for delivery in self.chosen)
+
+    @property
+    def single(self) -> Delivery | None:
+        """The one delivery that would be ended, if it is one."""
+        return self.chosen[0] if len(self.chosen) == 1 else None
+
+    @property
+    def form_class(self) -> type[ReasonForm]:
+        """What is asked."""
+        is_issue = self.single is not None and self.single.action == Action.ISSUE
+        return IssueDoneForm if is_issue and self.way is MARK_DONE else ReasonForm
+
+    @property
+    def not_shown(self) -> str:
+        """How many are not named on the page."""
+        rest = len(self.chosen) - len(self.shown)
+        return ngettext("and %d more", "and %d more", rest) % rest if rest else ""
+
+    @property
+    def why_left(self) -> list[str]:
+        """How many are left alone, and why."""
+        return [f"{number}: {_LEFT.get(Status(status), '')}" for status, number in sorted(self.left.items())]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What somebody should know before."""
+        told = [*self._consequences()]
+        if self.beyond_limit:
+            text = gettext("%(more)d more are selected. So many at once are too many; do it again for them.")
+            told.append(text % {"more": self.beyond_limit})
+        return told
+
+    def _consequences(self) -> list[str]:
+        if self.way is MARK_DONE:
+            return []
+        told = []
+        actions = Counter(delivery.action for delivery in self.chosen)
+        if number := sum(d.action == Action.ISSUE and may_have_reached_provider(d) for d in self.chosen):
+            text = ngettext(
+                "%d issue was attempted, and may have reached the provider although no answer came: the learner may "
+                "have the badge there. Look it up at the provider. If it is there, mark the delivery as done instead.",
+                "%d issues were attempted, and may have reached the provider although no answer came: the learners "
+                "may have the badges there. Look them up at the provider. What is there, mark as done instead.",
+                number,
+            )
+            told.append(text % number)
+        return [*told, *(str(meaning) for action, meaning in _CANCELLED.items() if actions[action])]
+
+
+_CANCELLED = {
+    Action.ISSUE: _("A badge whose issue is cancelled stays awarded here, and the provider never gets it."),
+    Action.REVOKE: _("A badge whose revocation is cancelled stays valid at the provider."),
+    Action.ANNOUNCE_AWARDED: _("An award that is not announced stays unknown to the rest of the platform."),
+    Action.ANNOUNCE_REVOKED: _("A revocation that is not announced stays unknown to the rest of the platform."),
+}
+
+
+def plan(way: Way, deliveries: Any) -> Plan:
+    """What ending these deliveries would do.
+
+    Arguments:
+        way: how they are ended.
+        deliveries: a query set, with what the page shows of them selected.
+    """
+    allowed = endable(way.status)
+    candidates = deliveries.filter(status__in=allowed)
+    chosen = list(candidates.order_by("pk")[: LIMIT + 1])
+    beyond = candidates.count() - LIMIT if len(chosen) > LIMIT else 0
+    others = deliveries.exclude(status__in=allowed).order_by().values_list("status").annotate(number=Count("pk"))
+    return Plan(way, chosen[:LIMIT], dict(others), beyond)
+
+
+def ids_of(text: str) -> list[int]:
+    """The ids that came back with the page. What is none is left out."""
+    parts = text.split(",")[:LIMIT]
+    return [int(part) for part in parts if part.isascii() and part.isdecimal() and len(part) < 19]

@@ -1,0 +1,82 @@
+"""``manage.py badges_health``: how the accounts do, what waits and since when; for people and for monitoring."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
+from django.db import Error as DatabaseFailure
+
+from badges.exceptions import describe
+from badges.issuing.summary import summary
+from badges.management.health_report import as_json, as_text, troubles
+from badges.toggles import is_badges_enabled
+
+UNHEALTHY, UNKNOWN = 1, 2
+UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+HELP = """
+Show how the accounts at the providers do, what waits and since when, and what
+was given up. Changes nothing, and asks no provider.
+
+Exit status:
+  0  all is well
+  1  an account is stopped, or the oldest waiting delivery is older than --max-age
+  2  it cannot be told: wrong usage, BADGES_ENABLED is off, or the database does
+     not answer
+
+What was given up ("dead") is shown, and does not change the status.
+"""
+
+
+def duration(text: str) -> timedelta:
+    """``90``, ``90s``, ``5m``, ``1h`` or ``2d``."""
+    match = re.fullmatch(r"([0-9]{1,9})([smhd]?)", text.strip())
+    if match is None or int(match[1]) == 0:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a time. Write seconds, or a number with m, h or d: 1h, 2d.')
+    return timedelta(seconds=int(match[1]) * UNITS[match[2]])
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter, DjangoHelpFormatter):
+    """Keeps the lines of the list of exit statuses."""
+
+
+class Command(BaseCommand):
+    """Reads the health of everything, in a few queries."""
+
+    help = HELP
+    # A check that fails would end with 1, as if an account were stopped.
+    requires_system_checks = ()
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        return super().create_parser(prog_name, subcommand, formatter_class=_Formatter, **kwargs)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--format", choices=("text", "json"), default="text", help="For people, or for programs. Default: text."
+        )
+        parser.add_argument(
+            "--max-age",
+            type=duration,
+            default=timedelta(hours=1),
+            metavar="TIME",
+            help="How old the oldest waiting delivery may be: seconds, or a number with s, m, h or d. Default: 1h.",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not is_badges_enabled():
+            raise CommandError("BADGES_ENABLED is off, so there is nothing to tell.", returncode=UNKNOWN)
+        try:
+            found = summary()
+        except DatabaseFailure as error:
+            raise CommandError(f"The database could not be read: {describe(error)}", returncode=UNKNOWN) from None
+        if options["format"] == "json":
+            self.stdout.write(json.dumps(as_json(found, options["max_age"]), indent=2))
+        else:
+            self.stdout.write("\n".join(as_text(found, options["max_age"])))
+        if troubles(found, options["max_age"]):
+            sys.exit(UNHEALTHY)

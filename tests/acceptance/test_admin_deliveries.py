@@ -1,0 +1,213 @@
+"""An operator sees what is wrong with deliveries and acts on it, in a real browser, against the provider sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from badges.issuing.sweep import sweep
+from badges.models import AccountHealth, CredlyOrganization, Delivery, DeliveryAttempt, TemplateSync
+from demo.sandbox.process import RunningSandbox, running_sandbox
+from demo.sandbox.seed import ORGANIZATION_ID, ORGANIZATION_TOKEN, template_id
+from tests import factories
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Action, Status = Delivery.Action, Delivery.Status
+NARROW = 390
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[RunningSandbox]:
+    with running_sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def configured(settings: Settings, sandbox: RunningSandbox) -> RunningSandbox:
+    """The sandbox, to which both providers lead."""
+    sandbox.reset()
+    settings.BADGES_CONFIG = sandbox.badges_config()
+    return sandbox
+
+
+def logged_in(context: BrowserContext) -> Page:
+    """A page of a browser that is logged in."""
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    page.goto("/admin/")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill("password")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Site administration")).to_be_visible()
+    return page
+
+
+@pytest.fixture(params=[True, False], ids=["with-javascript", "without-javascript"])
+def admin(
+    request: pytest.FixtureRequest,
+    browser: Browser,
+    live_server: LiveServer,
+    admin_user: Any,
+    configured: RunningSandbox,
+) -> Iterator[Page]:
+    context = browser.new_context(
+        base_url=live_server.url, java_script_enabled=request.param, viewport={"width": NARROW, "height": 800}
+    )
+    yield logged_in(context)
+    context.close()
+
+
+def badges_to_issue(number: int, key: str) -> CredlyOrganization:
+    """An organization with this key, and so many badges that wait to be issued."""
+    organization: CredlyOrganization = factories.CredlyOrganizationFactory(
+        name="Sandbox University", external_id=ORGANIZATION_ID, api_key=key
+    )
+    template = factories.CredlyBadgeTemplateFactory(account=organization, external_id=template_id("python-basics"))
+    for _ in range(number):
+        factories.DeliveryFactory(badge__template=template)
+    return organization
+
+
+def test_a_stopped_account_is_seen_its_key_replaced_and_the_deliveries_go_out(
+    admin: Page, configured: RunningSandbox
+) -> None:
+    organization = badges_to_issue(3, key="expired")
+    sweep()
+
+    admin.goto("/admin/badges/delivery/?state=waiting")
+    expect(admin.locator("#result_list tbody tr")).to_have_count(3)
+    expect(admin.locator("#result_list .field-next_time").first).to_have_text("when the account works again")
+    admin.goto("/admin/badges/credlyorganization/")
+    expect(admin.locator(".field-health_column")).to_contain_text("stopped for")
+    admin.get_by_role("link", name="Sandbox University").click()
+    expect(admin.locator(".form-row.field-health_now")).to_contain_text("Enter a new key below.")
+    expect(admin.locator(".form-row.field-waiting")).to_contain_text("3 deliveries")
+
+    admin.get_by_label("API key").fill(ORGANIZATION_TOKEN)
+    admin.get_by_role("button", name="Save and continue editing").press("Enter")
+    expect(admin.locator(".messagelist")).to_contain_text("3 waiting deliveries are due now")
+    expect(admin.locator(".form-row.field-health_now")).to_contain_text("It works.")
+    sweep()
+
+    admin.goto("/admin/badges/delivery/?state=done")
+    expect(admin.locator("#result_list tbody tr")).to_have_count(3)
+    issued = {badge.external_id for badge in organization.templates.get().badges.all()}
+    assert len(issued) == 3
+    assert "" not in issued
+
+
+def test_a_delivery_is_cancelled_with_a_reason_by_the_keyboard_alone(admin: Page) -> None:
+    organization = badges_to_issue(2, key=ORGANIZATION_TOKEN)
+    first, second = Delivery.objects.order_by("pk")
+    admin.goto("/admin/badges/delivery/")
+    admin.locator(f"input.action-select[value='{first.pk}']").press("Space")
+    admin.locator("select[name=action]").focus()
+    admin.keyboard.type("Cancel")
+    admin.locator(".actions button[type=submit]").press("Enter")
+
+    expect(admin.get_by_role("heading", name="1 delivery is changed")).to_be_visible()
+    admin.get_by_role("button", name="Cancel what is listed").press("Enter")
+    expect(admin.locator(".errorlist")).to_contain_text("Enter a reason")
+    admin.get_by_label("Reason").press_sequentially("The learner left.")
+    admin.get_by_role("button", name="Cancel what is listed").press("Enter")
+
+    expect(admin.locator(".messagelist")).to_contain_text("1 delivery was cancelled.")
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.status, first.note) == (Status.CANCELLED, "Cancelled by hand: The learner left.")
+    assert second.status == Status.PENDING
+    assert organization.templates.count() == 1
+
+
+def test_a_dead_delivery_is_retried_from_its_page(admin: Page, configured: RunningSandbox) -> None:
+    badges_to_issue(1, key=ORGANIZATION_TOKEN)
+    delivery = Delivery.objects.get()
+    Delivery.objects.all().move(Status.IN_PROGRESS, lease_token=delivery.badge.uuid, leased_until=timezone.now())
+    Delivery.objects.all().move(Status.DEAD, last_error="Credly answered 404.")
+    admin.goto(f"/admin/badges/delivery/{delivery.pk}/change/")
+
+    admin.get_by_role("button", name="Retry now").press("Enter")
+
+    expect(admin.locator(".messagelist")).to_contain_text("1 delivery is attempted now.")
+    expect(admin.locator(".form-row.field-status")).to_contain_text("done")
+    expect(admin.locator(".badges-exchanges")).to_contain_text("POST")
+    assert ORGANIZATION_TOKEN not in admin.content()
+
+
+UNLABELLED = """() => [...document.querySelectorAll('#content input, #content select, #content textarea')]
+    .filter(input => input.type !== 'hidden' && input.type !== 'submit' && input.offsetParent)
+    .filter(input => !(input.labels && input.labels.length) && !input.getAttribute('aria-label'))
+    .map(input => input.name)"""
+
+
+def bad_night() -> list[str]:
+    """Rows with texts as long as they get; the addresses of the pages that show them."""
+    organization = badges_to_issue(2, key=ORGANIZATION_TOKEN)
+    now = timezone.now()
+    error = "Credly answered 503 Service Unavailable while issuing a badge: " + "x" * 120
+    AccountHealth.objects.create(
+        account=organization,
+        stopped_at=now - timedelta(hours=3),
+        stop_reason=error,
+        next_check_at=now + timedelta(minutes=15),
+        last_error_at=now,
+        last_error=error,
+        last_success_at=now - timedelta(hours=3),
+    )
+    TemplateSync.objects.create(account=organization, last_error=error)
+    first, second = Delivery.objects.order_by("pk")
+    first.badge.url = f"https://www.credly.com/{'x' * 200}"
+    first.badge.save()
+    for number in (1, 2):
+        DeliveryAttempt.objects.create(
+            delivery=first,
+            number=number,
+            started_at=now - timedelta(hours=number),
+            duration_ms=20_123,
+            outcome="retry",
+            status_code=503,
+            detail=error,
+            reason=f"Failure {number} in a row: the pauses double, up to a limit.",
+            exchanges=[
+                {
+                    "doing": "issuing a badge",
+                    "method": "POST",
+                    "path": f"organizations/{ORGANIZATION_ID}/badges",
+                    "asked": '{"badge_template_id": "' + "y" * 80 + '"}',
+                    "status": 503,
+                    "answered": "<html>" + "z" * 200,
+                    "duration_ms": 20_100,
+                    "changes": True,
+                }
+            ],
+        )
+    Delivery.objects.filter(pk=first.pk).update(last_error=error, attempts=2, failures=2, give_up_at=now)
+    factories.DeliveryFactory(badge=first.badge, action=Action.REVOKE)
+    factories.DeliveryFactory(badge=second.badge, action=Action.ANNOUNCE_AWARDED, status=Status.DONE)
+    return [
+        "/admin/badges/delivery/",
+        f"/admin/badges/delivery/{first.pk}/change/",
+        f"/admin/badges/delivery/{first.pk}/cancel/",
+        f"/admin/badges/delivery/{first.pk}/done/",
+        f"/admin/badges/badge/{first.badge_id}/change/",
+        "/admin/badges/credlyorganization/",
+        f"/admin/badges/credlyorganization/{organization.pk}/change/",
+        f"/admin/badges/provideraccount/{organization.pk}/change/",
+    ]
+
+
+@pytest.mark.parametrize("admin", [True], ids=["with-javascript"], indirect=True)
+def test_the_pages_of_a_bad_night_fit_a_narrow_window_and_label_their_inputs(admin: Page) -> None:
+    for address in bad_night():
+        answer = admin.goto(address)
+        assert answer is not None
+        assert answer.status == 200, address
+        assert admin.evaluate("document.documentElement.scrollWidth") <= NARROW, f"{address} scrolls sideways"
+        assert admin.evaluate(UNLABELLED) == [], address
