@@ -6,6 +6,7 @@ engine that it names. A task is only a nudge; what is to be done stands in the d
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import django
@@ -18,16 +19,28 @@ if TYPE_CHECKING or django.VERSION < (6, 0):
 else:
     from django.tasks import task
 
+PATIENCE = 30.0
+"""Seconds that a worker's call waits for its turn below the ceiling of its account."""
+_is_waited_for: ContextVar[bool] = ContextVar("badges.issuing.tasks._is_waited_for", default=False)
+"""Whether the engine runs a task within the call that enqueues it."""
+
 
 @task()
 def deliver_badge(badge_id: int) -> int:
-    """Carry out what is due for a badge, and tell how many attempts were made."""
-    return len(run_due(badge_id))
+    """Carry out what is due for a badge, and tell how many attempts were made.
+
+    Where a consumer or a page waits for it, what the ceiling has no place for is left to the sweep.
+    """
+    return len(run_due(badge_id, patience=0.0 if _is_waited_for.get() else PATIENCE))
 
 
 def enqueue(badge_id: int) -> None:
     """Have the deliveries of a badge carried out soon."""
-    deliver_badge.enqueue(badge_id)
+    waited_for = _is_waited_for.set(True)
+    try:
+        deliver_badge.enqueue(badge_id)
+    finally:
+        _is_waited_for.reset(waited_for)
 
 
 def enqueue_on_commit(badge_id: int) -> None:
