@@ -69,8 +69,13 @@ format: $(DEV) ## Format the code, and mend what can be mended by itself
 	@$(BIN)/ruff format .
 
 .PHONY: bench
-bench: $(DEV) ## Measure queries and time per event, with 10 and with 10,000 templates
-	@$(BIN)/python -m benchmarks
+bench: $(DEV) system-packages $(MYSQL) ## Measure what an event, a sweep of 100,000 deliveries and a delivery cost
+	@status=0; \
+	$(BIN)/python -m benchmarks events || status=1; \
+	$(BIN)/python -m tests.servers --optional postgresql -- $(BIN)/python -m benchmarks sweep || status=1; \
+	$(BIN)/python -m tests.servers --optional mariadb -- $(BIN)/python -m benchmarks sweep || status=1; \
+	$(BIN)/python -m tests.servers --optional postgresql -- $(BIN)/python -m benchmarks workers || status=1; \
+	exit $$status
 
 .PHONY: docs
 docs: $(DEV) ## Build the documentation into docs/_build/html

@@ -1,80 +1,39 @@
-"""``python -m benchmarks``: queries and time per event, with 10, 100 and 10,000 active templates, in one run.
+"""``python -m benchmarks [events] [sweep] [workers]``: what an event, a sweep and a delivery cost. All without a name.
 
-Each template has two groups of one requirement (passed course X, passed course Y) and a penalty. The database is a
-SQLite file in a temporary folder. Deliveries are counted apart: they run after the event is committed.
+``events`` runs on SQLite. The others run on the database of ``BADGES_TEST_DATABASE_URL``, which has to be empty, or
+on SQLite in a temporary folder; ``make bench`` starts PostgreSQL and MariaDB for them. Exits with 1 where a promised
+figure does not hold.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import statistics
+import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 
-SMALL, MIDDLE, LARGEST = 10, 100, 10_000
-LIMITS = {"matches nothing": 1, "first fulfilment": 14, "award": 20}
-BUILT_IN_QUERIES, BUILT_IN_MS = 1007, 303
+from benchmarks import event_costs, sweep_costs, worker_costs
+
+PARTS = {"events": event_costs.run, "sweep": sweep_costs.run, "workers": worker_costs.run}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure, print, and tell by the exit code whether the promised figures hold."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--largest", type=int, default=LARGEST, help="templates in the largest case (%(default)s)")
-    sizes = (SMALL, MIDDLE, parser.parse_args(arguments).largest)
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ.update(DJANGO_SETTINGS_MODULE="settings_test", BADGES_TEST_SQLITE=f"{folder}/bench.sqlite3")
-        import django
-
-        django.setup()
-        from django.core.management import call_command
-
-        call_command("migrate", verbosity=0)
-        from benchmarks import events
-
-        events.make_templates(max(sizes))
-        # The smallest size is measured before and after the largest, so that a machine that slows down shows.
-        results = [events.measure(size) for size in (*sizes, SMALL)]
-        match_us = events.measure_match(max(sizes))
-        deliveries = events.count_delivery_queries()
-    return report(sizes, results, match_us, deliveries)
-
-
-def report(
-    sizes: Sequence[int], results: Sequence[dict[str, tuple[int, float]]], match_us: float, deliveries: int
-) -> int:
-    """Print the table, and say which promised figures do not hold. Times in milliseconds."""
-    names = list(results[0])
-    columns = [f"{size:,} templates" for size in sizes]
-    print("Queries and median time of one event, SQLite, deliveries left to workers\n")
-    print(f"{'':24}" + "".join(f"{column:>24}" for column in columns) + f"{'time ratio':>14}")
-    failures = []
-    for name in names:
-        cells = "".join(f"{queries:>11} q {ms:>8.2f} ms" for queries, ms in (result[name] for result in results[:-1]))
-        small = statistics.mean((results[0][name][1], results[-1][name][1]))
-        ratio = results[-2][name][1] / small
-        print(f"{name:24}{cells}{ratio:>12.2f} x")
-        if len({result[name][0] for result in results}) > 1:
-            failures.append(f"{name}: the number of queries depends on the number of templates")
-        if results[0][name][0] > LIMITS.get(name, sys.maxsize):
-            failures.append(f"{name}: more than {LIMITS[name]} queries")
-        if ratio > 1.5:
-            failures.append(f"{name}: {ratio:.2f} times slower with {max(sizes):,} templates than with {SMALL}")
-    hundred = results[sizes.index(MIDDLE)]["matches nothing"]
-    print(f"\nmatch() alone, {max(sizes):,} templates: {match_us:.1f} us per event")
-    print(f"Deliveries of one award (announce and issue, each claimed, attempted and settled): {deliveries} queries")
-    print(
-        f"\nOne event that matches nothing, 100 templates of two requirements:\n"
-        f"  this module      {hundred[0]:>6} queries {hundred[1]:>8.2f} ms\n"
-        f"  the one replaced {BUILT_IN_QUERIES:>6} queries {BUILT_IN_MS:>8.2f} ms   (measured elsewhere: a magnitude)"
+    """Run the parts that are named, each in a process of its own, because each has its own settings."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    if match_us > 50:
-        failures.append(f"match() takes {match_us:.1f} us, more than 50")
-    for failure in failures:
-        print(f"NOT AS PROMISED: {failure}")
-    print("\nAll promised figures hold." if not failures else "")
-    return 1 if failures else 0
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"one of {', '.join(PARTS)}")
+    parser.add_argument(
+        "--largest", type=int, metavar="N", help="how many templates, rows or awards are the most (for a quick look)"
+    )
+    options = parser.parse_args(arguments)
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    if len(options.parts) == 1:
+        return PARTS[options.parts[0]](options.largest)
+    largest = ["--largest", str(options.largest)] if options.largest else []
+    commands = [[sys.executable, "-m", "benchmarks", part, *largest] for part in options.parts or PARTS]
+    return max(subprocess.run(command, check=False).returncode for command in commands)
 
 
 if __name__ == "__main__":

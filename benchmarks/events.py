@@ -26,6 +26,7 @@ from badges.models import (
     BadgeTemplate,
     ConfigurationVersion,
     DataRule,
+    Delivery,
     PenaltyDataRule,
     ProviderAccount,
 )
@@ -141,8 +142,9 @@ def count_delivery_queries() -> int:
     with override_settings(BADGES_CONFIG=PROVIDERS):
         Badge.objects.update(status=Badge.Status.AWARDED)
         badge = Badge.objects.earliest("pk")
-        badge.deliveries.exclude(action__in=("announce_awarded", "issue")).delete()
-        badge.deliveries.update(status="pending", attempts=0)
+        badge.deliveries.all().delete()
+        for action in (Delivery.Action.ANNOUNCE_AWARDED, Delivery.Action.ISSUE):
+            Delivery.objects.create(badge=badge, action=action)
         with CaptureQueriesContext(connection) as queries:
             attempts = run_due(badge.pk)
     assert [attempt.outcome for attempt in attempts] == ["done", "done"], attempts
