@@ -168,6 +168,7 @@ def _carry_out(
     delivery: Delivery, account: ProviderAccount | None, patience: float, exchanges: list[Exchange]
 ) -> Verdict:
     gate: Gate | None = None
+    began = timezone.now()
     try:
         with contextlib.ExitStack() as stack:
             if account is not None:
@@ -185,10 +186,10 @@ def _carry_out(
         return postponed(delivery, reached, is_untouched=gate is None or not gate.has_changed_something)
     except Exception as error:  # noqa: BLE001 - no delivery may be lost, whatever its handler does
         if account is not None:
-            health.failed(account, error)
+            health.failed(account, error, began)
         return after_failure(delivery, error)
     if account is not None:
-        health.succeeded(account.pk)
+        health.succeeded(account.pk, began)
     return succeeded(done, issued)
 
 

@@ -113,15 +113,15 @@ def calls_of(account: ProviderAccount, *, patience: float = 60.0) -> Iterator[Ga
         ProviderError: what the provider's calls raise, once it is noted.
         CeilingReached: the ceiling left no place for a call within the patience.
     """
-    gate = gate_of(account, patience=patience)
+    gate, began = gate_of(account, patience=patience), timezone.now()
     try:
         with traffic.watched_by(gate):
             yield gate
     except Exception as error:
-        health.failed(account, error)
+        health.failed(account, error, began)
         raise
     if gate.exchanges:
-        health.succeeded(account.pk, proves_key=gate.has_changed_something)
+        health.succeeded(account.pk, began, proves_key=gate.has_changed_something)
 
 
 def gate_of(account: ProviderAccount, *, patience: float = 0.0) -> Gate:

@@ -94,34 +94,39 @@ def fingerprint(account: ProviderAccount) -> str:
     return salted_hmac("badges.issuing.health", text, algorithm="sha256").hexdigest()
 
 
-def succeeded(account_id: int, *, proves_key: bool = True) -> None:
+def succeeded(account_id: int, began: datetime | None = None, *, proves_key: bool = True) -> None:
     """The provider did what it was asked, or refused it as one that is well.
 
     Arguments:
         account_id: the account.
+        began: when the call was begun (aware; now, if not given). What failed later is newer news: its pause stays.
         proves_key: whether the key was good for more than reading. A key that may only read passes every check.
     """
     now = timezone.now()
     known = AccountHealth.objects.filter(pk=account_id)
-    news = (
-        Q(failures__gt=0)
-        | Q(paused_until__isnull=False)
-        | Q(last_success_at__isnull=True)
-        | Q(last_success_at__lt=now - SUCCESS_IS_WRITTEN_EVERY)
-    )
-    known.filter(news).update(failures=0, paused_until=None, last_success_at=now)
+    without_newer_failure = Q(last_error_at__isnull=True) | Q(last_error_at__lte=began or now)
+    troubled = Q(failures__gt=0) | Q(paused_until__isnull=False)
+    is_old = Q(last_success_at__isnull=True) | Q(last_success_at__lt=now - SUCCESS_IS_WRITTEN_EVERY)
+    if not known.filter(without_newer_failure, troubled).update(failures=0, paused_until=None, last_success_at=now):
+        known.filter(is_old).update(last_success_at=now)
     if proves_key:
         known.filter(stops__gt=0, stopped_at__isnull=True).update(stops=0)
 
 
-def failed(account: ProviderAccount, error: Exception) -> None:
-    """Learn from a failed call: stop the account, let it rest, or see that the provider is well."""
+def failed(account: ProviderAccount, error: Exception, began: datetime | None = None) -> None:
+    """Learn from a failed call: stop the account, let it rest, or see that the provider is well.
+
+    Arguments:
+        account: a stored account.
+        error: what its calls raised.
+        began: when the first of them was begun (aware; now, if not given).
+    """
     if isinstance(error, CeilingReached):
         return
     if isinstance(error, ProviderAuthError | AccountUnusable):
         stop(account, describe(error))
     elif isinstance(error, ProviderRejected):
-        succeeded(account.pk, proves_key=False)
+        succeeded(account.pk, began, proves_key=False)
     elif isinstance(error, ProviderRateLimited):
         _rest(account, error, timezone.now() + rate_limit_pause(error, get_config().deliveries))
     elif isinstance(error, ProviderError):

@@ -275,6 +275,19 @@ def test_a_rate_limit_is_one_for_the_whole_account(
     assert provider.calls == ["issue"]
 
 
+def test_an_answer_to_a_call_that_was_under_way_does_not_end_the_pause_that_another_was_asked_for(
+    badge: Badge, provider: type[ScriptedProvider]
+) -> None:
+    error = ProviderRateLimited("Slow down.", retry_after=60)
+    provider.script.append(lambda award: health.failed(account_of(badge), error))
+
+    run_due(badge.pk)
+
+    until = AccountHealth.objects.get().paused_until
+    assert until is not None
+    assert until - timezone.now() > timedelta(seconds=50)
+
+
 def test_no_period_sees_more_calls_than_the_ceiling(badge: Badge) -> None:
     rate = RateSettings(calls=20, seconds=3600)
     gate = gate_of(account_of(badge))
