@@ -7,6 +7,8 @@ import os
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import django
+
 _ENGINES = {"postgres": "django.db.backends.postgresql", "mysql": "django.db.backends.mysql"}
 
 
@@ -54,6 +56,8 @@ INSTALLED_APPS = [
     "tests.core",
     "badges",
 ]
+if "BADGES_TEST_CRASHING" in os.environ:
+    INSTALLED_APPS.append("tests.crashing")
 AUTH_USER_MODEL = "core.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MIDDLEWARE = [
@@ -97,3 +101,16 @@ EVENT_BUS_PRODUCER_CONFIG = {
     }
     for event_type in ("org.openedx.learning.badge.awarded.v1", "org.openedx.learning.badge.revoked.v1")
 }
+
+# Only the tests of task engines set it; without it tasks run in the process itself.
+if _engine := os.environ.get("BADGES_TEST_TASKS", ""):
+    _apps = {"db": ["django_tasks_db"], "rq": ["django_rq", "django_tasks_rq"], "none": []}[_engine]
+    _backend = {
+        "db": "django_tasks_db.DatabaseBackend",
+        "rq": "django_tasks_rq.RQBackend",
+        # Nobody carries tasks out, as when their engine is away: all is left to the sweep.
+        "none": f"django{'.' if django.VERSION >= (6, 0) else '_'}tasks.backends.dummy.DummyBackend",
+    }[_engine]
+    INSTALLED_APPS += _apps
+    TASKS = {"default": {"BACKEND": _backend, "QUEUES": ["default"]}}
+    RQ_QUEUES = {"default": {"URL": EVENT_BUS_REDIS_CONNECTION_URL}}

@@ -48,6 +48,8 @@ def test_with_the_feature_off_nothing_is_said(settings: Any) -> None:
         ({"credly": {"CREDLY_API_BASE_URL": "api.credly.com"}}, ["badges.E004"]),
         ({"credly": {"CREDLY_API_BASE_URL": "http://api.credly.com/v1/"}}, ["badges.E005"]),
         ({"credly": {"CREDLY_SANDBOX_API_BASE_URL": "http://x.example.com/", "USE_SANDBOX": True}}, ["badges.E005"]),
+        ({"credly": {"CREDLY_OAUTH_TOKEN_URL": "http://www.credly.com/oauth/token"}}, ["badges.E005"]),
+        ({"credly": {"CREDLY_OAUTH_TOKEN_URL": ""}}, ["badges.E004"]),
         ({"credly": {"CREDLY_API_BASE_URL": "http://127.0.0.1:9/v1/"}}, []),
         ({"credly": {"CREDLY_API_BASE_URL": "http://localhost/v1/"}}, []),
         ({"credly": {"CREDLY_API_BASE_URL": "http://[::1]/v1/"}}, []),
