@@ -69,6 +69,11 @@ class ReasonForm(forms.Form):
     )
     ids = forms.CharField(widget=forms.HiddenInput)
 
+    @property
+    def error_note(self) -> str:
+        """What stands above the form where something is wrong with it, as on the admin's own pages."""
+        return ngettext("Please correct the error below.", "Please correct the errors below.", len(self.errors))
+
 
 class IssueDoneForm(ReasonForm):
     """The same, of a badge that was issued in another way."""
@@ -107,6 +112,12 @@ class Plan:
     def ids(self) -> str:
         """The ids of those that can be ended, for the page."""
         return ",".join(str(delivery.pk) for delivery in self.chosen)
+
+    @property
+    def heading(self) -> str:
+        """How many are ended."""
+        number = len(self.chosen)
+        return ngettext("%d delivery is changed", "%d deliveries are changed", number) % number
 
     @property
     def single(self) -> Delivery | None:
