@@ -31,6 +31,13 @@ DEFAULT_IGNORED_KEYPATHS = (
     "course.end",
 )
 COUNTS = frozenset({"calls", "failures"})
+MOST = {
+    **dict.fromkeys(COUNTS, (1_000_000, "a million")),
+    # Sockets count milliseconds in 32 bits.
+    **dict.fromkeys(("connect_timeout", "read_timeout"), (86_400, "a day in seconds")),
+}
+MOST_SECONDS = (10 * 365 * 86_400, "ten years in seconds")
+"""More would go beyond the dates that a computer knows, and fail in the middle of a delivery."""
 GENERAL_SECTIONS = frozenset({"events", "rules", "providers", "deliveries", "http", "rate"})
 FOR_EVERY_PROVIDER = frozenset({"USE_SANDBOX", "ORGANIZATIONS", "RATE"})
 
@@ -168,8 +175,11 @@ def _numbers(cls: type[Any], raw: Mapping[str, Any], key: str, at: str = "BADGES
         where = f'{at}["{key}"]["{name}"]'
         if name not in known:
             raise ConfigurationError(f"{where} is not a setting. Known: {', '.join(sorted(known))}.")
-        if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
             raise ConfigurationError(f"{where} must be a positive number.")
+        most, in_words = MOST.get(name, MOST_SECONDS)
+        if value > most:
+            raise ConfigurationError(f"{where} must be at most {most}, {in_words}.")
         if name in COUNTS and (value < 1 or value != int(value)):
             raise ConfigurationError(f"{where} must be a whole number from 1.")
     return evolve(base or cls(), **section)

@@ -87,10 +87,22 @@ class UnexpectedAnswer(ProviderError):
     """The provider answered with something that its documentation does not describe."""
 
 
+class NotShown(UnexpectedAnswer):
+    """The provider says that it holds the badge, and does not show it (yet): its search may lag."""
+
+
 class ProviderRejected(ProviderError):
     """The provider understood the request and refused it for good."""
 
     retryable = False
+
+
+class NotSent(ProviderRejected):
+    """What was to be sent cannot be: the provider was not asked. Somebody has to mend a record here."""
+
+
+class RefusedAlone(ProviderError):
+    """The provider refused this one (403), although the account's key has worked for others since it did before."""
 
 
 class DuplicateBadge(ProviderRejected):
@@ -104,7 +116,10 @@ def describe(error: BaseException) -> str:
     are told.
     """
     if isinstance(error, BadgesError):
-        return str(error)
+        try:
+            return str(error)
+        except Exception:  # noqa: BLE001 - an error of a plug-in that cannot even tell itself
+            return f"{type(error).__name__}."
     frames = traceback.extract_tb(error.__traceback__)
     # Where our own code stood says more than the depths of a library.
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)] or frames

@@ -106,11 +106,13 @@ class AccountScreen(CheckScreen[A]):
         else:
             super().save_model(request, obj, form, change)
         if form.known_as and not form.unchecked:
-            # The provider was asked with the key that is used now, and took it.
+            # The provider was asked with the key that is used now, and took it; for reading, no more is known.
             health.of(obj.pk)
+            health.read(obj.pk)
             if health.resume(obj.pk):
                 self.tell_resumed(request, obj)
-            health.succeeded(obj.pk)
+            else:
+                health.forget([obj.pk])
         if form.unchecked:
             text = gettext("Saved, but the account could not be checked at the provider: %(reason)s")
             self.message_user(request, text % {"reason": form.unchecked}, messages.WARNING)

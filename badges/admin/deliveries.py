@@ -130,7 +130,7 @@ class DeliveryAdmin(ReadOnlyScreen[Delivery]):
     def next_time(self, obj: Delivery) -> str:
         return texts.next_time(obj)
 
-    @admin.display(description=_("given up at"))
+    @admin.display(description=_("gives up at"))
     def gives_up(self, obj: Delivery) -> str:
         return texts.moment(obj.give_up_at) if obj.status in Delivery.OPEN else EMPTY
 

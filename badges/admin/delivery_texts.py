@@ -14,6 +14,7 @@ from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext
 
 from badges.admin.base import EMPTY
+from badges.issuing.by_hand import has_lost_its_worker
 from badges.issuing.deliveries import LANES, PROVIDER_CALLS
 from badges.issuing.summary import AccountState, health_of, state_of
 from badges.models import AccountHealth, Delivery
@@ -74,16 +75,21 @@ def health_behind(delivery: Delivery) -> AccountHealth | None:
 
 def next_time(delivery: Any) -> str:
     """When a delivery goes on, its account and what is before it considered; of :func:`with_what_they_wait_for`."""
+    if has_lost_its_worker(delivery):
+        return gettext("its worker is gone; %(time)s") % {"time": _time_of_waiting(delivery, delivery.leased_until)}
     if delivery.status == Delivery.Status.IN_PROGRESS:
         return gettext("a worker has it, until %(time)s at most") % {"time": moment(delivery.leased_until)}
     if delivery.status != Delivery.Status.PENDING:
         return EMPTY
+    return _time_of_waiting(delivery, delivery.next_attempt_at)
+
+
+def _time_of_waiting(delivery: Any, due_at: datetime) -> str:
     health, now = health_behind(delivery), timezone.now()
     if health is not None and state_of(health, now) is AccountState.STOPPED:
         return gettext("when the account works again")
     if delivery.is_behind:
         return gettext("when the one before it is finished")
-    due_at: datetime = delivery.next_attempt_at
     if health is not None and health.paused_until is not None:
         due_at = max(due_at, health.paused_until)
     if due_at <= now:

@@ -12,7 +12,7 @@ from django.db.models import Count
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from badges.issuing.by_hand import LIMIT, endable, may_have_reached_provider
+from badges.issuing.by_hand import LIMIT, endable, has_lost_its_worker, may_have_reached_provider
 from badges.models import Delivery
 
 Action, Status = Delivery.Action, Delivery.Status
@@ -151,9 +151,18 @@ class Plan:
         return told
 
     def _consequences(self) -> list[str]:
-        if self.way is MARK_DONE:
-            return []
         told = []
+        if number := sum(map(has_lost_its_worker, self.chosen)):
+            text = ngettext(
+                "The worker of %d delivery is gone: its lease is over, and nothing is known of what it did. The "
+                "provider may have done it. Look it up there first.",
+                "The workers of %d deliveries are gone: their leases are over, and nothing is known of what they did. "
+                "The provider may have done it. Look it up there first.",
+                number,
+            )
+            told.append(text % number)
+        if self.way is MARK_DONE:
+            return told
         actions = Counter(delivery.action for delivery in self.chosen)
         if number := sum(d.action == Action.ISSUE and may_have_reached_provider(d) for d in self.chosen):
             text = ngettext(
@@ -183,10 +192,10 @@ def plan(way: Way, deliveries: Any) -> Plan:
         deliveries: a query set, with what the page shows of them selected.
     """
     allowed = endable(way.status)
-    candidates = deliveries.filter(status__in=allowed)
+    candidates = deliveries.filter(allowed)
     chosen = list(candidates.order_by("pk")[: LIMIT + 1])
     beyond = candidates.count() - LIMIT if len(chosen) > LIMIT else 0
-    others = deliveries.exclude(status__in=allowed).order_by().values_list("status").annotate(number=Count("pk"))
+    others = deliveries.exclude(allowed).order_by().values_list("status").annotate(number=Count("pk"))
     return Plan(way, chosen[:LIMIT], dict(others), beyond)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+
+from django.db import Error
 from django.db.models import F
 from django.utils import timezone
 
@@ -10,6 +13,8 @@ from badges.issuing import health
 from badges.issuing.gate import calls_of
 from badges.models import AccountHealth, ProviderAccount
 from badges.providers import registry
+
+logger = logging.getLogger(__name__)
 
 
 def check(account: ProviderAccount, *, patience: float = 5.0) -> str:
@@ -27,19 +32,35 @@ def check(account: ProviderAccount, *, patience: float = 5.0) -> str:
             registry.connect(account.as_data()).check_account()
     except Exception as error:  # noqa: BLE001 - the class may be somebody else's
         return describe(error)
-    health.resume(account.pk)
-    health.succeeded(account.pk, proves_key=False)
+    health.read(account.pk)
+    if not health.resume(account.pk):
+        health.forget([account.pk])
     return ""
 
 
 def check_stopped() -> None:
-    """Resume the stopped accounts whose key was changed, and check those whose time has come."""
-    now = timezone.now()
+    """Check the stopped accounts whose key was changed, and those whose time has come; resume those that work."""
     for row in AccountHealth.objects.filter(stopped_at__isnull=False).select_related("account"):
-        if row.refused_key != health.fingerprint(row.account):
-            health.resume(row.pk)
-        elif row.next_check_at is None or row.next_check_at <= now:
-            # Who still finds the row as it was read makes the check.
-            mine = AccountHealth.objects.filter(pk=row.pk, next_check_at=row.next_check_at)
-            if mine.update(next_check_at=now + health.until_check(row.stops + 1)) and check(row.account):
-                AccountHealth.objects.filter(pk=row.pk, stopped_at__isnull=False).update(stops=F("stops") + 1)
+        try:
+            _check_stopped(row)
+        except Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - one account must not keep the others from being worked on
+            # Without its traceback, which may quote anything.
+            logger.error(  # noqa: TRY400
+                'The account "%s" could not be checked: %s', row.account.name, describe(error)
+            )
+
+
+def _check_stopped(row: AccountHealth) -> None:
+    now, key = timezone.now(), health.fingerprint(row.account)
+    is_new = row.refused_key != key
+    if not is_new and row.next_check_at is not None and row.next_check_at > now:
+        return
+    # Who still finds the row as it was read makes the check.
+    as_read = AccountHealth.objects.filter(
+        pk=row.pk, refused_key=row.refused_key, next_check_at=row.next_check_at, stopped_at__isnull=False
+    )
+    following = health.until_check(1 if is_new else row.stops + 1)
+    if as_read.update(refused_key=key, next_check_at=now + following) and check(row.account):
+        AccountHealth.objects.filter(pk=row.pk, stopped_at__isnull=False).update(stops=F("stops") + 1)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 
 from attrs import frozen
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from badges.exceptions import BadgesError
@@ -15,6 +16,7 @@ from badges.issuing.deliveries import PROVIDER_CALLS, retry_now
 from badges.issuing.tasks import enqueue_on_commit
 from badges.models import MOVES, AccountHealth, Badge, Delivery
 from badges.rules.payload import storable_text
+from badges.toggles import is_badges_enabled
 
 Action, Status = Delivery.Action, Delivery.Status
 
@@ -47,13 +49,26 @@ class Retried:
 
 
 def may_end(delivery: Delivery) -> bool:
-    """Whether a delivery can be cancelled or marked as done by hand: it waits, or was given up."""
-    return delivery.status in endable(Status.CANCELLED) or delivery.status in endable(Status.DONE)
+    """Whether a delivery can be cancelled or marked as done by hand: it waits, was given up, or lost its worker."""
+    return _may_go(delivery, Status.CANCELLED, timezone.now()) or _may_go(delivery, Status.DONE, timezone.now())
 
 
-def endable(to: str) -> frozenset[str]:
-    """From where a delivery may be ended by hand: whatever the moves allow, but not out of a worker's hands."""
-    return frozenset(status for status, targets in MOVES.items() if to in targets) - {Status.IN_PROGRESS}
+def endable(to: str, now: datetime | None = None) -> Q:
+    """Which deliveries may be ended by hand: what the moves allow, but nothing out of a worker's hands."""
+    sources = {status for status, targets in MOVES.items() if to in targets}
+    waiting = Q(status__in=sorted(sources - {Status.IN_PROGRESS}))
+    return waiting | lost_by_workers(now) if Status.IN_PROGRESS in sources else waiting
+
+
+def lost_by_workers(now: datetime | None = None) -> Q:
+    """Which deliveries are in progress, but their leases are over: nobody works on them any more."""
+    return Q(status=Status.IN_PROGRESS, leased_until__lt=now or timezone.now())
+
+
+def has_lost_its_worker(delivery: Delivery, now: datetime | None = None) -> bool:
+    """The same, of a delivery that was read."""
+    ends = delivery.leased_until
+    return delivery.status == Status.IN_PROGRESS and ends is not None and ends < (now or timezone.now())
 
 
 def may_have_reached_provider(delivery: Delivery) -> bool:
@@ -64,12 +79,14 @@ def may_have_reached_provider(delivery: Delivery) -> bool:
 def retry(deliveries: QuerySet[Delivery]) -> Retried:
     """Make waiting and dead deliveries due now, and begin with the first of them once the transaction commits.
 
-    An account that rests is tried at once. One that is stopped stays so. Of more than ``LIMIT`` the first are taken.
+    Those whose workers are gone are among them. An account that rests is tried at once; one that is stopped stays so.
+    Of more than ``LIMIT`` the first are taken. With the feature off nothing is begun: all is left to a later sweep.
     """
-    waiting = deliveries.filter(status__in=(Status.PENDING, Status.DEAD))
+    waiting = deliveries.filter(Q(status__in=(Status.PENDING, Status.DEAD)) | lost_by_workers())
     beyond_limit = max(0, waiting.count() - LIMIT)
     with transaction.atomic():
-        chosen = list(waiting.select_related("badge__template").order_by("pk")[:LIMIT])
+        locked = _lock(waiting.order_by("pk").values_list("pk", flat=True)[:LIMIT])
+        chosen = list(Delivery.objects.filter(pk__in=locked).select_related("badge__template").order_by("pk"))
         retried = [delivery for delivery in chosen if retry_now(delivery)]
         needed = {delivery.badge.template.account_id for delivery in retried if delivery.action in PROVIDER_CALLS}
         account_ids = [account_id for account_id in needed if account_id is not None]
@@ -86,7 +103,8 @@ def retry(deliveries: QuerySet[Delivery]) -> Retried:
 def end(delivery_ids: Collection[int], to: str, reason: str, *, external_id: str = "") -> list[Delivery]:
     """Cancel deliveries, or mark them as done. Those that are finished, or that a worker has, are left alone.
 
-    What waited behind them is begun with once the transaction commits.
+    A worker whose lease is over has nothing any more; what it still brings is dropped. What waited behind those that
+    are ended is begun with once the transaction commits.
 
     Arguments:
         delivery_ids: of which deliveries.
@@ -105,12 +123,11 @@ def end(delivery_ids: Collection[int], to: str, reason: str, *, external_id: str
         raise NotPossible("Enter a reason.")
     note = f"{_WORDS[Status(to)]}: {reason}"
     with transaction.atomic():
-        found = list(
-            Delivery.objects.filter(pk__in=delivery_ids, status__in=endable(to)).select_for_update().order_by("pk")
-        )
+        locked, now = _lock_with_badges(delivery_ids), timezone.now()
+        found = list(Delivery.objects.filter(endable(to, now), pk__in=locked).order_by("pk"))
         if external_id:
             _identify(found, to, external_id)
-        ended = Delivery.objects.filter(pk__in=[delivery.pk for delivery in found], status__in=endable(to))
+        ended = Delivery.objects.filter(endable(to, now), pk__in=[delivery.pk for delivery in found])
         values = {"last_error": "", "failures": 0, "give_up_at": None} if to == Status.DONE else {}
         ended.move(to, note=note, **values)
         badge_ids = {delivery.badge_id for delivery in found}
@@ -119,15 +136,35 @@ def end(delivery_ids: Collection[int], to: str, reason: str, *, external_id: str
     return found
 
 
+def _may_go(delivery: Delivery, to: str, now: datetime) -> bool:
+    is_free = delivery.status != Status.IN_PROGRESS or has_lost_its_worker(delivery, now)
+    return is_free and to in MOVES[delivery.status]
+
+
+def _lock_with_badges(delivery_ids: Collection[int]) -> list[int]:
+    """Badges before deliveries, as all who lock both: a penalty does it at the same time."""
+    of_badges = Delivery.objects.filter(pk__in=delivery_ids).order_by().values_list("badge_id", flat=True).distinct()
+    badges = Badge.objects.filter(pk__in=list(of_badges)).order_by("pk").select_for_update()
+    list(badges.values_list("pk", flat=True))
+    return _lock(delivery_ids)
+
+
+def _lock(delivery_ids: Iterable[int]) -> list[int]:
+    """By nothing but their keys: along another index a database would lock them in another order."""
+    rows = Delivery.objects.filter(pk__in=list(delivery_ids)).order_by("pk").select_for_update()
+    return list(rows.values_list("pk", flat=True))
+
+
 def _identify(found: Sequence[Delivery], to: str, external_id: str) -> None:
     if to != Status.DONE or len(found) != 1 or found[0].action != Action.ISSUE:
-        raise NotPossible("An identifier belongs to a single issue that is marked as done, and is waiting or dead.")
+        raise NotPossible("An identifier belongs to a single issue that is marked as done, and is not finished yet.")
     if len(external_id) > 255:
         raise NotPossible("The identifier is longer than 255 characters.")
     Badge.objects.filter(pk=found[0].badge_id).update(external_id=external_id, modified=timezone.now())
 
 
 def _begin(badge_ids: Sequence[int]) -> int:
-    for badge_id in badge_ids[:AT_ONCE]:
+    begun = badge_ids[:AT_ONCE] if is_badges_enabled() else ()
+    for badge_id in begun:
         enqueue_on_commit(badge_id)
-    return max(0, len(badge_ids) - AT_ONCE)
+    return len(badge_ids) - len(begun)

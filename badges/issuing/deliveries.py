@@ -14,17 +14,17 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from attrs import frozen
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from badges.conf import get_config
 from badges.data import Exchange
-from badges.exceptions import CeilingReached
+from badges.exceptions import CeilingReached, RefusedAlone
 from badges.issuing import health
 from badges.issuing.actions import LeaseLost, Obsolete, handler_of
 from badges.issuing.gate import Gate, gate_of
+from badges.issuing.health import Admission, Probe
 from badges.issuing.verdicts import (
-    POSTPONED,
     Verdict,
     after_failure,
     cancelled,
@@ -42,8 +42,6 @@ Action, Status = Delivery.Action, Delivery.Status
 LOST = "lost"
 ANNOUNCEMENTS = (Action.ANNOUNCE_AWARDED, Action.ANNOUNCE_REVOKED)
 PROVIDER_CALLS = (Action.ISSUE, Action.REVOKE)
-WITHOUT_ANSWER = (Status.CANCELLED, POSTPONED, LOST)
-"""Outcomes that say nothing about how the provider does."""
 LANES = (ANNOUNCEMENTS, PROVIDER_CALLS)
 
 
@@ -66,6 +64,20 @@ def due(now: datetime | None = None) -> QuerySet[Delivery]:
     return Delivery.objects.filter(
         Q(status=Status.PENDING, next_attempt_at__lte=now) | Q(status=Status.IN_PROGRESS, leased_until__lt=now)
     )
+
+
+def first_due(now: datetime | None = None) -> QuerySet[Delivery]:
+    """The due deliveries but those behind an earlier one of their badge and lane that is not due: it comes first."""
+    now = now or timezone.now()
+    found = due(now)
+    not_due = Delivery.objects.filter(
+        Q(status=Status.PENDING, next_attempt_at__gt=now) | Q(status=Status.IN_PROGRESS, leased_until__gte=now),
+        badge_id=OuterRef("badge_id"),
+        pk__lt=OuterRef("pk"),
+    )
+    for lane in LANES:
+        found = found.exclude(Q(action__in=lane) & Exists(not_due.filter(action__in=lane)))
+    return found
 
 
 def run_due(badge_id: int, *, patience: float = 0.0, lanes: Sequence[tuple[str, ...]] = LANES) -> list[Attempt]:
@@ -95,10 +107,12 @@ def retry_now(delivery: Delivery) -> bool:
     """Make a waiting or dead delivery due at once, with its time to give up starting anew.
 
     Returns:
-        False where it is done, cancelled or being worked on; it is left alone then.
+        False where it is done, cancelled or a worker has it; it is left alone then.
     """
-    waiting = Delivery.objects.filter(pk=delivery.pk, status__in=(Status.PENDING, Status.DEAD))
-    return bool(waiting.move(Status.PENDING, next_attempt_at=timezone.now(), failures=0, give_up_at=None))
+    now = timezone.now()
+    ended = Q(status__in=(Status.PENDING, Status.DEAD)) | Q(status=Status.IN_PROGRESS, leased_until__lt=now)
+    waiting = Delivery.objects.filter(ended, pk=delivery.pk)
+    return bool(waiting.move(Status.PENDING, next_attempt_at=now, failures=0, give_up_at=None))
 
 
 def _first_due(badge_id: int, lane: tuple[str, ...]) -> Delivery | None:
@@ -121,12 +135,13 @@ def _is_due(delivery: Delivery, now: datetime) -> bool:
 def _work_on(delivery: Delivery, patience: float) -> Attempt | None:
     """Attempt a due delivery; None where its account must not be called now, or another worker was faster."""
     account = delivery.badge.template.account if delivery.action in PROVIDER_CALLS else None
-    admission = health.admission(account) if account is not None else None
-    if isinstance(admission, health.Blocked):
+    admission = health.admission(account) if account is not None else Admission.FREE
+    if admission is Admission.BLOCKED:
         return None
-    attempt = _attempt(delivery, account, patience) if _claim(delivery) else None
-    if isinstance(admission, health.Probe) and (attempt is None or attempt.outcome in WITHOUT_ANSWER):
-        health.give_back(admission)
+    probe = admission if isinstance(admission, Probe) else None
+    attempt = _attempt(delivery, account, patience, probe) if _claim(delivery) else None
+    if probe is not None:
+        health.give_back(probe)
     return attempt
 
 
@@ -146,11 +161,11 @@ def _claim(delivery: Delivery) -> bool:
     return True
 
 
-def _attempt(delivery: Delivery, account: ProviderAccount | None, patience: float) -> Attempt:
+def _attempt(delivery: Delivery, account: ProviderAccount | None, patience: float, probe: Probe | None) -> Attempt:
     started_at, clock = timezone.now(), time.monotonic()
     exchanges: list[Exchange] = []
     try:
-        verdict = _carry_out(delivery, account, patience, exchanges)
+        verdict = _carry_out(delivery, account, patience, probe, exchanges)
     except LeaseLost as lost:
         return _lost(delivery, str(lost))
     duration_ms = round((time.monotonic() - clock) * 1000)
@@ -165,10 +180,13 @@ def _attempt(delivery: Delivery, account: ProviderAccount | None, patience: floa
 
 
 def _carry_out(
-    delivery: Delivery, account: ProviderAccount | None, patience: float, exchanges: list[Exchange]
+    delivery: Delivery,
+    account: ProviderAccount | None,
+    patience: float,
+    probe: Probe | None,
+    exchanges: list[Exchange],
 ) -> Verdict:
     gate: Gate | None = None
-    began = timezone.now()
     try:
         with contextlib.ExitStack() as stack:
             if account is not None:
@@ -185,11 +203,13 @@ def _carry_out(
     except CeilingReached as reached:
         return postponed(delivery, reached, is_untouched=gate is None or not gate.has_changed_something)
     except Exception as error:  # noqa: BLE001 - no delivery may be lost, whatever its handler does
+        if account is not None and health.is_refused_alone(account, delivery, error):
+            error = RefusedAlone(str(error), status_code=403)
         if account is not None:
-            health.failed(account, error, began)
+            health.failed(account, error, probe)
         return after_failure(delivery, error)
-    if account is not None:
-        health.succeeded(account.pk, began)
+    if gate is not None:
+        health.succeeded(gate.account_id, gate.seen)
     return succeeded(done, issued)
 
 

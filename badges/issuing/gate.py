@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from attrs import define, field
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 
 from badges.conf import RateSettings
@@ -19,6 +19,8 @@ from badges.models import AccountHealth, ProviderAccount
 from badges.providers import registry, traffic
 
 LONGEST_NAP = 1.0
+MOST_DEBT = 1000
+"""Calls that work under way may be in debt with, all workers together, before that counts as a clock that is wrong."""
 
 
 @define
@@ -31,7 +33,10 @@ class Gate:
     """Seconds that a call may wait for its turn before it is refused."""
     exchanges: list[Exchange] = field(factory=list)
     """What was asked and answered, in order."""
+    seen: datetime | None = None
+    """When the account had last failed as this work began: what failed later is newer than its success."""
     _is_prepaid: bool = False
+    _is_under_way: bool = False
 
     def enter(self) -> None:
         """Take the place of the first call, so that work on a provider that reports no calls counts as one.
@@ -40,18 +45,23 @@ class Gate:
             CeilingReached: there is none within the patience.
         """
         self._take_place()
-        self._is_prepaid = True
+        self._is_prepaid = self._is_under_way = True
 
     def before(self) -> None:
-        """Take a place below the ceiling.
+        """Take a place below the ceiling. Work that has entered is not broken off: it goes on, and others wait longer.
 
         Raises:
-            CeilingReached: there is none within the patience.
+            CeilingReached: there is none within the patience, and the work has not entered.
         """
         if self._is_prepaid:
             self._is_prepaid = False
-        else:
+            return
+        try:
             self._take_place()
+        except CeilingReached:
+            if not self._is_under_way:
+                raise
+            take_in_debt(self.account_id, self.rate)
 
     def _take_place(self) -> None:
         deadline = time.monotonic() + self.patience
@@ -83,20 +93,36 @@ def take_slot(account_id: int, rate: RateSettings) -> float:
     Returns:
         0.0 where the call may be made; otherwise the seconds until there is a place.
     """
-    burst = max(1, int(rate.calls) // 5)
-    spread = max(1, int(rate.calls) - burst)
-    interval = rate.seconds / spread
+    interval, burst = _interval(rate), _burst(rate)
     now = timezone.now().timestamp()
-    free = AccountHealth.objects.filter(pk=account_id, slots_used_until__lte=now + (burst - 1) * interval)
-    used_until = Case(
-        When(slots_used_until__lt=now, then=Value(now + interval)), default=F("slots_used_until") + Value(interval)
-    )
-    if free.update(slots_used_until=used_until):
+    latest = now + (burst - 1) * interval
+    # Beyond a whole period lie only the words of a clock that was wrong, and of a ceiling that was lower.
+    is_free = Q(slots_used_until__lte=latest) | Q(slots_used_until__gt=now + rate.seconds + MOST_DEBT * interval)
+    if AccountHealth.objects.filter(is_free, pk=account_id).update(slots_used_until=_used(now, interval, rate)):
         return 0.0
-    used = health.of(account_id).slots_used_until
-    wait = used - (now + (burst - 1) * interval)
+    wait = health.of(account_id).slots_used_until - latest
     # Another worker may have been between the two statements, and a place be free again.
-    return max(wait, 0.001) if math.isfinite(wait) else rate.seconds
+    return max(wait, 0.001)
+
+
+def take_in_debt(account_id: int, rate: RateSettings) -> None:
+    """Take a place although there is none: those who come later wait for it. The average stays below the ceiling."""
+    now, interval = timezone.now().timestamp(), _interval(rate)
+    AccountHealth.objects.filter(pk=account_id).update(slots_used_until=_used(now, interval, rate))
+
+
+def _used(now: float, interval: float, rate: RateSettings) -> Case:
+    absurd = now + rate.seconds + MOST_DEBT * interval
+    fresh = When(Q(slots_used_until__lt=now) | Q(slots_used_until__gt=absurd), then=Value(now + interval))
+    return Case(fresh, default=F("slots_used_until") + Value(interval))
+
+
+def _burst(rate: RateSettings) -> int:
+    return max(1, int(rate.calls) // 5)
+
+
+def _interval(rate: RateSettings) -> float:
+    return rate.seconds / max(1, int(rate.calls) - _burst(rate))
 
 
 @contextmanager
@@ -113,17 +139,18 @@ def calls_of(account: ProviderAccount, *, patience: float = 60.0) -> Iterator[Ga
         ProviderError: what the provider's calls raise, once it is noted.
         CeilingReached: the ceiling left no place for a call within the patience.
     """
-    gate, began = gate_of(account, patience=patience), timezone.now()
+    gate = gate_of(account, patience=patience)
     try:
         with traffic.watched_by(gate):
             yield gate
     except Exception as error:
-        health.failed(account, error, began)
+        health.failed(account, error)
         raise
     if gate.exchanges:
-        health.succeeded(account.pk, began, proves_key=gate.has_changed_something)
+        health.read(account.pk)
 
 
 def gate_of(account: ProviderAccount, *, patience: float = 0.0) -> Gate:
     """The gate of an account, with the ceiling that its provider's section of the settings gives it."""
-    return Gate(health.of(account.pk).pk, registry.provider_settings(account.provider).rate, patience)
+    row = health.of(account.pk)
+    return Gate(row.pk, registry.provider_settings(account.provider).rate, patience, seen=row.last_error_at)

@@ -1,16 +1,19 @@
 """How the accounts at providers do: stopped when their key is refused, resting when calls fail in a row.
 
-One row an account, changed by single statements, so that any number of workers share what one of them learned.
+One row an account, changed by conditional statements, so that any number of workers share what one of them learned.
+Locks are taken in one order: badge, deliveries by id, account.
 """
 
 from __future__ import annotations
 
+import enum
 import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from attrs import frozen
-from django.db.models import F, Q
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -19,14 +22,18 @@ from badges.exceptions import (
     AccountUnusable,
     BadgesError,
     CeilingReached,
+    NotSent,
+    NotShown,
     ProviderAuthError,
     ProviderError,
     ProviderRateLimited,
     ProviderRejected,
+    RefusedAlone,
+    UnknownProvider,
     describe,
 )
 from badges.issuing.retry import rate_limit_pause, resting_time
-from badges.models import AccountHealth, Delivery, ProviderAccount
+from badges.models import AccountHealth, Delivery, DeliveryAttempt, ProviderAccount
 from badges.providers import registry
 
 logger = logging.getLogger(__name__)
@@ -34,15 +41,17 @@ logger = logging.getLogger(__name__)
 SUCCESS_IS_WRITTEN_EVERY = timedelta(seconds=10)
 """So that a row that all workers share is not written by each of their calls."""
 LONGEST_ERROR = 1000
+AT_ONCE = 500
+"""So many deliveries are changed by one statement: databases limit how long one may be."""
+STOPS = (ProviderAuthError, AccountUnusable, UnknownProvider)
+"""Errors with which nothing works on an account, until a person does something."""
 
 
-@frozen
-class Blocked:
-    """An account that must not be called now."""
+class Admission(enum.Enum):
+    """Whether an account may be called."""
 
-    until: datetime | None
-    """When it may be tried again; None where only a person, or a check that passes, opens it."""
-    reason: str
+    FREE = "free"
+    BLOCKED = "blocked"
 
 
 @frozen
@@ -60,89 +69,99 @@ def of(account_id: int) -> AccountHealth:
     return health or AccountHealth.objects.get_or_create(account_id=account_id)[0]
 
 
-def admission(account: ProviderAccount) -> Blocked | Probe | None:
-    """Whether an account may be called now: freely (None), as the one probe after its rest, or not at all."""
+def admission(account: ProviderAccount) -> Admission | Probe:
+    """Whether an account may be called now: freely, not at all, or as the one probe after its rest."""
     health, now = of(account.pk), timezone.now()
     if health.stopped_at is not None:
-        if health.refused_key == fingerprint(account):
-            return Blocked(None, health.stop_reason)
-        resume(account.pk)
-        return None
+        return Admission.BLOCKED
     if health.paused_until is None:
-        return None
+        return Admission.FREE
     if health.paused_until > now:
-        return Blocked(health.paused_until, health.last_error)
+        return Admission.BLOCKED
     # Who still finds the row as it was read makes the probe; the others wait for what comes of it.
     ends = now + timedelta(seconds=get_config().deliveries.lease)
     won = AccountHealth.objects.filter(pk=account.pk, paused_until=health.paused_until).update(paused_until=ends)
-    return Probe(account.pk, ends) if won else Blocked(ends, health.last_error)
+    return Probe(account.pk, ends) if won else Admission.BLOCKED
 
 
 def give_back(probe: Probe) -> None:
-    """A probe came to no call: the next worker makes it."""
+    """A probe came to nothing that tells how the provider does: the next worker makes it."""
     AccountHealth.objects.filter(pk=probe.account_id, paused_until=probe.ends).update(paused_until=timezone.now())
 
 
 def fingerprint(account: ProviderAccount) -> str:
-    """A keyed hash of the key in use, to see that it was changed; of what is stored where it cannot be read."""
+    """A keyed hash of what an account is called with, to see that it was changed; as stored where it is unreadable."""
     try:
         used = registry.effective(account.as_data())
-        text = f"{used.client_id}:{used.api_key}"
+        parts = (used.client_id, used.api_key, registry.provider_settings(account.provider).api_base_url)
     except BadgesError:
-        stored = account._meta.get_field("api_key").pre_save(account, add=False)
-        text = f"unreadable:{account.client_id}:{stored}"
-    return salted_hmac("badges.issuing.health", text, algorithm="sha256").hexdigest()
+        parts = ("unreadable", account.client_id, account._meta.get_field("api_key").pre_save(account, add=False))
+    return salted_hmac("badges.issuing.health", repr((account.external_id, parts)), algorithm="sha256").hexdigest()
 
 
-def succeeded(account_id: int, began: datetime | None = None, *, proves_key: bool = True) -> None:
-    """The provider did what it was asked, or refused it as one that is well.
+def succeeded(account_id: int, seen: datetime | None) -> None:
+    """A delivery was carried out, so the key is good for more than reading.
 
     Arguments:
         account_id: the account.
-        began: when the call was begun (aware; now, if not given). What failed later is newer news: its pause stays.
-        proves_key: whether the key was good for more than reading. A key that may only read passes every check.
+        seen: when it had last failed as the attempt began. What failed meanwhile is newer news: its pause stays.
     """
     now = timezone.now()
-    known = AccountHealth.objects.filter(pk=account_id)
-    without_newer_failure = Q(last_error_at__isnull=True) | Q(last_error_at__lte=began or now)
+    as_seen = AccountHealth.objects.filter(pk=account_id, last_error_at=seen)
+    if seen is None:
+        as_seen = AccountHealth.objects.filter(pk=account_id, last_error_at__isnull=True)
     troubled = Q(failures__gt=0) | Q(paused_until__isnull=False)
+    as_seen.filter(troubled).update(failures=0, paused_until=None)
+    known = AccountHealth.objects.filter(pk=account_id)
+    is_old = Q(proven_at__isnull=True) | Q(proven_at__lt=now - SUCCESS_IS_WRITTEN_EVERY) | Q(stops__gt=0)
+    known.filter(is_old, stopped_at__isnull=True).update(proven_at=now, last_success_at=now, stops=0)
+
+
+def read(account_id: int) -> None:
+    """The provider answered, to work that may only have read: a key that may not issue passes every check, too."""
+    now = timezone.now()
     is_old = Q(last_success_at__isnull=True) | Q(last_success_at__lt=now - SUCCESS_IS_WRITTEN_EVERY)
-    if not known.filter(without_newer_failure, troubled).update(failures=0, paused_until=None, last_success_at=now):
-        known.filter(is_old).update(last_success_at=now)
-    if proves_key:
-        known.filter(stops__gt=0, stopped_at__isnull=True).update(stops=0)
+    AccountHealth.objects.filter(is_old, pk=account_id).update(last_success_at=now)
 
 
-def failed(account: ProviderAccount, error: Exception, began: datetime | None = None) -> None:
-    """Learn from a failed call: stop the account, let it rest, or see that the provider is well.
+def is_refused_alone(account: ProviderAccount, delivery: Delivery, error: Exception) -> bool:
+    """Whether a 403 is this delivery's own: it was refused before, and since then the key has worked for another."""
+    if not isinstance(error, ProviderAuthError) or error.status_code != 403:
+        return False
+    refusals = delivery.history.filter(outcome=DeliveryAttempt.Outcome.WAIT).order_by("-number")
+    refused_at = refusals.values_list("started_at", flat=True).first()
+    return refused_at is not None and AccountHealth.objects.filter(pk=account.pk, proven_at__gt=refused_at).exists()
+
+
+def failed(account: ProviderAccount, error: Exception, probe: Probe | None = None) -> None:
+    """Learn from a failed call: stop the account, or let it rest.
 
     Arguments:
         account: a stored account.
         error: what its calls raised.
-        began: when the first of them was begun (aware; now, if not given).
+        probe: the probe that the call was, if it was one.
     """
-    if isinstance(error, CeilingReached):
+    if isinstance(error, CeilingReached | NotSent | RefusedAlone):
         return
-    if isinstance(error, ProviderAuthError | AccountUnusable):
+    if isinstance(error, STOPS):
         stop(account, describe(error))
-    elif isinstance(error, ProviderRejected):
-        succeeded(account.pk, began, proves_key=False)
+    elif isinstance(error, ProviderRejected | NotShown):
+        _well(account, probe)
     elif isinstance(error, ProviderRateLimited):
-        _rest(account, error, timezone.now() + rate_limit_pause(error, get_config().deliveries))
+        _rest(account, error, probe, timezone.now() + rate_limit_pause(error, get_config().deliveries))
     elif isinstance(error, ProviderError):
-        _count_failure(account, error)
+        _count_failure(account, error, probe)
 
 
 def stop(account: ProviderAccount, reason: str) -> None:
     """Stop all work on an account, until its key is changed or a check passes. Its deliveries wait."""
     now, row = timezone.now(), of(account.pk)
-    pause = until_check(row.stops + 1)
     stopped = AccountHealth.objects.filter(pk=account.pk, stopped_at__isnull=True).update(
         stopped_at=now,
         stop_reason=reason[:LONGEST_ERROR],
         refused_key=fingerprint(account),
         stops=F("stops") + 1,
-        next_check_at=now + pause,
+        next_check_at=now + until_check(row.stops + 1),
         paused_until=None,
         failures=0,
         last_error_at=now,
@@ -160,24 +179,37 @@ def stop(account: ProviderAccount, reason: str) -> None:
 
 
 def resume(account_id: int) -> bool:
-    """Let a stopped account work again.
+    """Let a stopped account work again, all or nothing.
 
-    What waited for it begins a new row of attempts: the time of the stop counts against nothing.
+    What waited for it begins a new row of attempts: the time of the stop counts against nothing. What was refused
+    itself comes last: it may be refused for a reason of its own, and would keep the others waiting.
 
     Returns:
         False where it was not stopped.
     """
     now = timezone.now()
-    resumed = AccountHealth.objects.filter(pk=account_id, stopped_at__isnull=False).update(
-        stopped_at=None, stop_reason="", refused_key="", next_check_at=None, paused_until=None, failures=0
-    )
-    if not resumed:
-        return False
-    Delivery.objects.filter(
-        badge__template__account_id=account_id,
-        action__in=(Delivery.Action.ISSUE, Delivery.Action.REVOKE),
-        status=Delivery.Status.PENDING,
-    ).update(failures=0, give_up_at=None, next_attempt_at=now)
+    with transaction.atomic():
+        # First the deliveries, then the account, as everywhere.
+        waiting = Delivery.objects.filter(
+            badge__template__account_id=account_id,
+            action__in=(Delivery.Action.ISSUE, Delivery.Action.REVOKE),
+            status__in=Delivery.OPEN,
+        )
+        ids = list(waiting.order_by("pk").values_list("pk", flat=True))
+        chunks = [ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE)]
+        for chunk in chunks:
+            _lock(chunk)
+        stopped = AccountHealth.objects.filter(pk=account_id, stopped_at__isnull=False)
+        if not stopped.update(
+            stopped_at=None, stop_reason="", refused_key="", next_check_at=None, paused_until=None, failures=0
+        ):
+            return False
+        refused = DeliveryAttempt.objects.filter(delivery=OuterRef("pk"), outcome=DeliveryAttempt.Outcome.WAIT)
+        for chunk in chunks:
+            rows = Delivery.objects.filter(pk__in=chunk, status__in=Delivery.OPEN)
+            rows.update(failures=0, give_up_at=None)
+            rows.filter(~Exists(refused)).update(next_attempt_at=now - timedelta(seconds=1))
+            rows.filter(Exists(refused)).update(next_attempt_at=now)
     name = ProviderAccount.objects.values_list("name", flat=True).get(pk=account_id)
     logger.warning(
         'The account "%s" is tried again, and its deliveries go on.',
@@ -185,6 +217,11 @@ def resume(account_id: int) -> bool:
         extra={"action": "account_resumed", "account": account_id},
     )
     return True
+
+
+def _lock(ids: list[int]) -> None:
+    # Evaluated, so that the rows are locked in this order and not as an update comes upon them.
+    list(Delivery.objects.filter(pk__in=ids).order_by("pk").select_for_update().values_list("pk"))
 
 
 def until_check(times: int) -> timedelta:
@@ -200,31 +237,62 @@ def blocked_accounts(now: datetime | None = None) -> list[int]:
 
 
 def forget(account_ids: Iterable[int]) -> None:
-    """Let accounts be tried at once that rest: somebody wants their deliveries retried now."""
-    AccountHealth.objects.filter(pk__in=account_ids, stopped_at__isnull=True).update(paused_until=None)
+    """Let accounts be tried at once that rest, by one probe: somebody wants their deliveries retried now."""
+    resting = AccountHealth.objects.filter(pk__in=account_ids, paused_until__isnull=False)
+    resting.update(paused_until=timezone.now())
 
 
-def _rest(account: ProviderAccount, error: Exception, until: datetime) -> None:
+def _well(account: ProviderAccount, probe: Probe | None) -> None:
+    """The provider refused something as one that is well does."""
+    read(account.pk)
+    known = AccountHealth.objects.filter(pk=of(account.pk).pk)
+    # Failures in a row are over; a pause is ended by its probe alone.
+    known.filter(failures__gt=0, paused_until__isnull=True).update(failures=0)
+    if probe is not None:
+        known.filter(paused_until=probe.ends).update(failures=0, paused_until=None)
+
+
+def _note_error(account: ProviderAccount, error: Exception) -> None:
     AccountHealth.objects.filter(pk=of(account.pk).pk).update(
-        paused_until=until, last_error_at=timezone.now(), last_error=describe(error)[:LONGEST_ERROR]
+        last_error_at=timezone.now(), last_error=describe(error)[:LONGEST_ERROR]
     )
 
 
-def _count_failure(account: ProviderAccount, error: Exception) -> None:
-    config, now, row = get_config().deliveries, timezone.now(), AccountHealth.objects.filter(pk=of(account.pk).pk)
-    row.update(failures=F("failures") + 1, last_error_at=now, last_error=describe(error)[:LONGEST_ERROR])
-    failures = row.values_list("failures", flat=True).get()
-    rows_of_failures = failures - int(config.failures) + 1
-    if rows_of_failures < 1:
+def _pause(account: ProviderAccount, until: datetime, probe: Probe | None) -> int:
+    """Let an account rest; a longer rest that is there already stays."""
+    rests_less = Q(paused_until__isnull=True) | Q(paused_until__lt=until)
+    if probe is not None:
+        rests_less |= Q(paused_until=probe.ends)
+    return AccountHealth.objects.filter(rests_less, pk=account.pk, stopped_at__isnull=True).update(paused_until=until)
+
+
+def _rest(account: ProviderAccount, error: Exception, probe: Probe | None, until: datetime) -> None:
+    _note_error(account, error)
+    _pause(account, until, probe)
+
+
+def _count_failure(account: ProviderAccount, error: Exception, probe: Probe | None) -> None:
+    config, now = get_config().deliveries, timezone.now()
+    _note_error(account, error)
+    # While it rests, only its probe tells something new: others that fail now were under way before.
+    tells = Q(paused_until__isnull=True) | Q(paused_until__lte=now)
+    if probe is not None:
+        tells |= Q(paused_until=probe.ends)
+    row = AccountHealth.objects.filter(pk=account.pk)
+    if not row.filter(tells).update(failures=F("failures") + 1):
         return
-    until = now + resting_time(rows_of_failures, first=config.pause, longest=config.longest_pause)
-    row.update(paused_until=until)
-    logger.warning(
-        'The %s account "%s" rests until %s after %d failures in a row; then one delivery tries: %s',
-        account.provider,
-        account.name,
-        until.isoformat(timespec="seconds"),
-        failures,
-        describe(error),
-        extra={"action": "account_rests", "account": account.pk},
-    )
+    failures = row.values_list("failures", flat=True).get()
+    rests = failures - int(config.failures) + 1
+    if rests < 1:
+        return
+    until = now + resting_time(rests, first=config.pause, longest=config.longest_pause)
+    if _pause(account, until, probe):
+        logger.warning(
+            'The %s account "%s" rests until %s after %d failures in a row; then one delivery tries: %s',
+            account.provider,
+            account.name,
+            until.isoformat(timespec="seconds"),
+            failures,
+            describe(error),
+            extra={"action": "account_rests", "account": account.pk},
+        )

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from badges.conf import get_config
 from badges.data import Award, IssuedBadge
-from badges.exceptions import ConfigurationError, DuplicateBadge, ProviderRejected, UnexpectedAnswer
+from badges.exceptions import ConfigurationError, DuplicateBadge, NotSent, NotShown, ProviderRejected
 from badges.issuing import actions
 from badges.issuing.actions import Done, LeaseLost, Obsolete
 from badges.models import Badge, Delivery
@@ -23,11 +23,11 @@ def award_of(badge: Badge) -> Award:
     """A badge as providers take it.
 
     Raises:
-        ProviderRejected: its template has no counterpart at the provider.
+        NotSent: its template has no counterpart at the provider.
     """
     user = badge.user
     if not badge.template.external_id:
-        raise ProviderRejected(f'The template "{badge.template.name}" has no identifier at its provider. Sync it.')
+        raise NotSent(f'The template "{badge.template.name}" has no identifier at its provider. Sync it.')
     return Award(
         uuid=badge.uuid,
         template_external_id=badge.template.external_id,
@@ -48,7 +48,7 @@ def issue(delivery: Delivery) -> Done:
         raise Obsolete("The badge was revoked before it was issued, so it is not issued any more.")
     provider, award = _provider_of(delivery.badge), award_of(delivery.badge)
     if not award.email:
-        raise ProviderRejected(
+        raise NotSent(
             f"The learner (user {delivery.badge.user_id}) has no e-mail address, and a badge cannot be issued without "
             "one. Enter it in the user record, then retry."
         )
@@ -58,12 +58,12 @@ def issue(delivery: Delivery) -> Done:
             return Done(detail="Found at the provider, where an earlier attempt had issued it.", issued=held)
         extend_lease(delivery)
     try:
-        return Done(detail="Issued.", issued=provider.issue(award))
+        issued = provider.issue(award)
     except DuplicateBadge:
         held = provider.find_issued(award)
         if held is None:
             # A provider's search can lag behind what it holds, so this is looked up again, not given up.
-            raise UnexpectedAnswer(
+            raise NotShown(
                 f"{provider.label} says that the learner has this badge already, but does not show it. "
                 "It is looked up again later.",
                 outcome_unknown=True,
@@ -71,6 +71,9 @@ def issue(delivery: Delivery) -> Done:
         if not held.is_valid:
             raise
         return Done(detail="The provider held this badge already; it was adopted.", issued=held)
+    if not issued.is_valid:
+        raise ProviderRejected(f'{provider.label} answered a badge that is not valid: its state is "{issued.state}".')
+    return Done(detail="Issued.", issued=issued)
 
 
 def revoke(delivery: Delivery) -> Done:

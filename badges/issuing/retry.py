@@ -9,6 +9,10 @@ from attrs import frozen
 from badges.conf import DeliverySettings
 from badges.exceptions import ProviderError, ProviderRateLimited
 
+LEAST_FAILURES = 5
+"""Nothing is given up before so many failures: where nobody swept for days, a second one must not be the last."""
+SHORTEST_PAUSE = 1.0
+"""Seconds that a provider is left alone that answers 429, and asks for less."""
 AFTER_RATE_LIMIT = 60.0
 """Seconds to wait after a 429 that does not say how long: no provider documents a shorter window."""
 
@@ -48,7 +52,7 @@ class RetryPolicy:
         """
         if isinstance(error, ProviderError) and not error.retryable:
             return GiveUp("The provider refused it for good, and would refuse it again.")
-        if failing_for.total_seconds() >= self.settings.give_up_after:
+        if failing_for.total_seconds() >= self.settings.give_up_after and failures >= LEAST_FAILURES:
             return GiveUp(f"It has failed for {failing_for}, longer than deliveries are tried.")
         delay, reason = self._delay(error, failures)
         jittered = delay * (1 + JITTER * chance)
@@ -68,7 +72,7 @@ class RetryPolicy:
 
 def rate_limit_pause(error: ProviderRateLimited, settings: DeliverySettings) -> timedelta:
     """How long to leave a provider alone that answered 429: what it asks for, else a minute."""
-    asked = AFTER_RATE_LIMIT if error.retry_after is None else error.retry_after
+    asked = AFTER_RATE_LIMIT if error.retry_after is None else max(error.retry_after, SHORTEST_PAUSE)
     # Nothing waits for ever: what a provider asks for has a ceiling.
     return timedelta(seconds=min(asked, settings.longest_retry))
 

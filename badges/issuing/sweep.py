@@ -14,7 +14,7 @@ from django.utils import timezone
 from badges.exceptions import describe
 from badges.issuing import health
 from badges.issuing.account_checks import check_stopped
-from badges.issuing.deliveries import ANNOUNCEMENTS, LANES, PROVIDER_CALLS, Attempt, due, run_due
+from badges.issuing.deliveries import ANNOUNCEMENTS, LANES, PROVIDER_CALLS, Attempt, first_due, run_due
 from badges.models import AccountHealth, Delivery, DeliveryAttempt
 
 RETRY = DeliveryAttempt.Outcome.RETRY
@@ -60,7 +60,7 @@ def due_work(now: datetime | None = None, blocked: list[int] | None = None) -> d
     Read at once, not by a cursor: an open one would keep SQLite's writers out while deliveries are carried out.
     """
     now = now or timezone.now()
-    waiting = due(now)
+    waiting = first_due(now)
     if blocked:
         waiting = waiting.exclude(action__in=PROVIDER_CALLS, badge__template__account_id__in=blocked)
     work: dict[int, set[int | None]] = {}

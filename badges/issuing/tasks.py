@@ -13,6 +13,7 @@ import django
 from django.db import transaction
 
 from badges.issuing.deliveries import run_due
+from badges.toggles import is_badges_enabled
 
 if TYPE_CHECKING or django.VERSION < (6, 0):
     from django_tasks import task
@@ -31,6 +32,8 @@ def deliver_badge(badge_id: int) -> int:
 
     Where a consumer or a page waits for it, what the ceiling has no place for is left to the sweep.
     """
+    if not is_badges_enabled():
+        return 0
     return len(run_due(badge_id, patience=0.0 if _is_waited_for.get() else PATIENCE))
 
 

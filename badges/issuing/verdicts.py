@@ -15,14 +15,13 @@ from django.utils import timezone
 from badges.conf import get_config
 from badges.data import Exchange, IssuedBadge
 from badges.exceptions import (
-    AccountUnusable,
     CeilingReached,
-    ProviderAuthError,
     ProviderError,
     UnexpectedAnswer,
     describe,
 )
 from badges.issuing.actions import Done
+from badges.issuing.health import STOPS
 from badges.issuing.retry import Retry, RetryPolicy
 from badges.models import Badge, Delivery, DeliveryAttempt
 from badges.rules.payload import storable_text
@@ -82,13 +81,16 @@ def after_failure(delivery: Delivery, error: Exception) -> Verdict:
     """What to do after an error: wait for the account, try again later, or give up. It is logged here."""
     detail, now = describe(error), timezone.now()
     status_code = error.status_code if isinstance(error, ProviderError) else None
-    if isinstance(error, ProviderAuthError | AccountUnusable):
+    if isinstance(error, STOPS):
         # One line tells of the account; a line for each delivery would bury it.
         reason = "The whole account is stopped, and its deliveries wait, until its key is changed or works again."
         values: dict[str, Any] = {"next_attempt_at": now, "last_error": detail}
         return Verdict(Status.PENDING, Outcome.WAIT, detail, reason, values, status_code)
-    config, failures = get_config().deliveries, delivery.failures + 1
-    give_up_at = delivery.give_up_at or now + timedelta(seconds=config.give_up_after)
+    config = get_config().deliveries
+    # As they are now: its account may have been stopped and resumed meanwhile, which begins the row of failures anew.
+    row = Delivery.objects.filter(pk=delivery.pk).values_list("failures", "give_up_at").first()
+    former, known_end = row or (delivery.failures, delivery.give_up_at)
+    failures, give_up_at = former + 1, known_end or now + timedelta(seconds=config.give_up_after)
     decision = RetryPolicy(config).decide(
         error,
         failures=failures,

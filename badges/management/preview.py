@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from attrs import frozen
-from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.timesince import timesince
 
 from badges.issuing import health
-from badges.issuing.deliveries import LANES, PROVIDER_CALLS, due
+from badges.issuing.deliveries import PROVIDER_CALLS, first_due
 from badges.models import AccountHealth, Delivery
 
 
@@ -29,7 +28,7 @@ def preview(now: datetime | None = None) -> Iterator[Line]:
     """The deliveries that a sweep would look at, the longest waiting first."""
     now = now or timezone.now()
     blocked = {row.pk: _why(row, now) for row in AccountHealth.objects.filter(pk__in=health.blocked_accounts(now))}
-    rows = _first_of_their_lane(now).order_by("next_attempt_at", "pk")
+    rows = first_due(now).order_by("next_attempt_at", "pk")
     found = rows.select_related("badge__template__account").only(
         *("action", "status", "next_attempt_at", "leased_until", "badge__uuid"),
         *("badge__template__account__name", "badge__template__account__provider"),
@@ -45,16 +44,6 @@ def preview(now: datetime | None = None) -> Iterator[Line]:
             + (f": {why}" if why else ""),
             bool(why),
         )
-
-
-def _first_of_their_lane(now: datetime) -> QuerySet[Delivery]:
-    """The due deliveries but those behind an earlier one of their badge that is not due: it comes first."""
-    waiting = due(now)
-    not_due = Delivery.objects.filter(status__in=Delivery.OPEN).exclude(pk__in=due(now).values("pk"))
-    for lane in LANES:
-        earlier = not_due.filter(badge_id=OuterRef("badge_id"), pk__lt=OuterRef("pk"), action__in=lane)
-        waiting = waiting.exclude(Q(action__in=lane) & Exists(earlier))
-    return waiting
 
 
 def _since(delivery: Delivery, now: datetime) -> str:

@@ -5,6 +5,16 @@ import django.utils.timezone
 import uuid
 from django.db import migrations, models
 
+OPEN = ("pending", "in_progress")
+ENDED = ("done", "dead", "cancelled")
+
+
+def mend_ends(apps, schema_editor):
+    """Give each delivery an end exactly if it has ended: until now nothing saw to it, and a constraint does so below."""
+    deliveries = apps.get_model("badges", "Delivery").objects.using(schema_editor.connection.alias)
+    deliveries.filter(status__in=OPEN, finished_at__isnull=False).update(finished_at=None)
+    deliveries.filter(status__in=ENDED, finished_at__isnull=True).update(finished_at=models.F("modified"))
+
 
 class Migration(migrations.Migration):
 
@@ -24,6 +34,7 @@ class Migration(migrations.Migration):
                 ('next_check_at', models.DateTimeField(blank=True, null=True, verbose_name='next check at')),
                 ('failures', models.PositiveIntegerField(default=0, verbose_name='failures in a row')),
                 ('paused_until', models.DateTimeField(blank=True, null=True, verbose_name='paused until')),
+                ('proven_at', models.DateTimeField(blank=True, null=True, verbose_name='key proven at')),
                 ('last_success_at', models.DateTimeField(blank=True, null=True, verbose_name='last success at')),
                 ('last_error_at', models.DateTimeField(blank=True, null=True, verbose_name='last error at')),
                 ('last_error', models.TextField(blank=True, default='', verbose_name='last error')),
@@ -79,7 +90,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='delivery',
             name='give_up_at',
-            field=models.DateTimeField(blank=True, null=True, verbose_name='given up at'),
+            field=models.DateTimeField(blank=True, null=True, verbose_name='gives up at'),
         ),
         migrations.AddField(
             model_name='delivery',
@@ -106,6 +117,7 @@ class Migration(migrations.Migration):
             name='outcome',
             field=models.CharField(choices=[('done', 'done'), ('retry', 'to be retried'), ('wait', 'waits for the account'), ('dead', 'given up'), ('cancelled', 'not wanted any more')], max_length=16, verbose_name='outcome'),
         ),
+        migrations.RunPython(mend_ends, migrations.RunPython.noop),
         migrations.AddConstraint(
             model_name='delivery',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', True), ('status__in', ('pending', 'in_progress'))), models.Q(('finished_at__isnull', False), ('status__in', ('done', 'dead', 'cancelled'))), _connector='OR'), name='badging_delivery_finished'),

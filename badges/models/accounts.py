@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import ClassVar, Self
 
 from django.core.exceptions import ValidationError
@@ -56,6 +56,8 @@ class ProviderAccount(TimeStamped):
     def has_preconfigured_key(self) -> bool:
         """Whether the key comes from ``BADGES_CONFIG[...]["ORGANIZATIONS"]``; it wins over the stored one."""
         keys = get_config().sections.get(self.provider, {}).get("ORGANIZATIONS", {})
+        if not isinstance(keys, Mapping):
+            return False
         return bool(self.external_id) and any(
             key and str(name).lower() == str(self.external_id).lower() for name, key in keys.items()
         )
@@ -71,7 +73,8 @@ class ProviderAccount(TimeStamped):
             name=self.name,
             external_id=self.external_id or "",
             client_id=self.client_id,
-            api_key=str(self.api_key),
+            # Not even read where another one is used: it may be one that cannot be decrypted any more.
+            api_key="" if self.has_preconfigured_key else str(self.api_key),
         )
 
     def clean(self) -> None:

@@ -85,7 +85,7 @@ class Delivery(TimeStamped):
     )
     next_attempt_at = models.DateTimeField(_("next attempt at"), default=timezone.now)
     # Set by the first failure of a row of failures: while an account is stopped, nothing runs out.
-    give_up_at = models.DateTimeField(_("given up at"), null=True, blank=True)
+    give_up_at = models.DateTimeField(_("gives up at"), null=True, blank=True)
     leased_until = models.DateTimeField(_("leased until"), null=True, blank=True)
     lease_token = models.UUIDField(_("lease token"), null=True, blank=True)
     last_error = models.TextField(_("last error"), blank=True, default="")
@@ -132,9 +132,15 @@ class Delivery(TimeStamped):
         self._stored_status = self.__dict__.get("status")
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        if self._stored_status is not None and self.status != self._stored_status:
-            raise ForbiddenMove("The status of a delivery is changed by move(), which knows the allowed moves.")
+        if self._stored_status is not None:
+            if self.status != self._stored_status:
+                raise ForbiddenMove("The status of a delivery is changed by move(), which knows the allowed moves.")
+            if kwargs.get("update_fields") is None and not args:
+                # The status that was read may be an old one by now.
+                names = (field.name for field in self._meta.concrete_fields if not field.primary_key)
+                kwargs["update_fields"] = [name for name in names if name != "status"]
         super().save(*args, **kwargs)
+        self._stored_status = self.status
 
 
 _S = Delivery.Status

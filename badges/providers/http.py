@@ -21,6 +21,7 @@ from badges.exceptions import (
     AccountUnusable,
     ConfigurationError,
     DuplicateBadge,
+    NotSent,
     ProviderAuthError,
     ProviderError,
     ProviderRateLimited,
@@ -125,7 +126,7 @@ class ApiConnection:
     def _url(self, call: Call) -> str:
         for part in call.path:
             if part in ("", ".", ".."):
-                raise ProviderRejected(
+                raise NotSent(
                     f'"{part}" is no identifier at {self._provider} (while {call.doing}). Correct it, then try again.'
                 )
         return self._base_url + "/".join(quote(part, safe="") for part in call.path)

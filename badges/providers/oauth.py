@@ -121,6 +121,9 @@ class ClientCredentials:
     def with_token(self, work: Callable[[str], R]) -> R:
         """Do something with a token. One that was kept and is refused with 401 is replaced by a new one, once.
 
+        After any other refusal the next call asks for a new one: what a client may do stands in its token, so a scope
+        that was widened meanwhile is not in the present one.
+
         Arguments:
             work: what is to be done; takes the token.
 
@@ -133,15 +136,14 @@ class ClientCredentials:
             try:
                 return work(kept.value)
             except ProviderAuthError as refusal:
+                tokens.forget(self._name, kept)
                 if refusal.status_code != 401:
                     raise
-                tokens.forget(self._name, kept)
         token = self._new_token()
         try:
             return work(token.value)
-        except ProviderAuthError as refusal:
-            if refusal.status_code == 401:
-                tokens.forget(self._name, token)
+        except ProviderAuthError:
+            tokens.forget(self._name, token)
             raise
 
     def _new_token(self) -> Token:

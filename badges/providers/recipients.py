@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from badges.data import Award
-from badges.exceptions import ProviderRejected
+from badges.exceptions import NotSent
 
 
 def private_words(award: Award) -> tuple[str, ...]:
@@ -18,11 +18,11 @@ def require_recipient(award: Award) -> None:
     """Refuse an award that no provider could deliver.
 
     Raises:
-        ProviderRejected: the learner has no e-mail address or no name. Nothing was sent.
+        NotSent: the learner has no e-mail address or no name. Nothing was sent.
     """
     missing = [what for what, value in (("e-mail address", award.email), ("name", award.name)) if not value.strip()]
     if missing:
-        raise ProviderRejected(
+        raise NotSent(
             f"The learner has no {' and no '.join(missing)}, so badge {award.uuid} cannot be issued. "
             f"Complete the learner's account, then retry the delivery."
         )

@@ -55,6 +55,10 @@ def _import(slug: str, path: str) -> type[Provider]:
         found = import_string(path)
     except ImportError as error:
         raise UnknownProvider(f'The provider "{slug}" cannot be imported from "{path}": {error}.') from error
+    except Exception as error:
+        raise UnknownProvider(
+            f'The provider "{slug}" cannot be imported from "{path}": {type(error).__name__} in its module.'
+        ) from error
     if not (isinstance(found, type) and issubclass(found, Provider)):
         raise UnknownProvider(f'"{path}", registered as provider "{slug}", is not a subclass of Provider.')
     return found

@@ -114,7 +114,7 @@ def test_a_badge_has_one_delivery_of_an_action() -> None:
 
 def test_a_delivery_in_progress_has_a_lease() -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
-        DeliveryFactory(status=Delivery.Status.IN_PROGRESS)
+        DeliveryFactory(status=Delivery.Status.IN_PROGRESS, leased_until=None, lease_token=None)
 
 
 def test_an_account_has_one_template_of_an_identifier_and_accounts_do_not_disturb_each_other() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import override_settings
+from django.utils import timezone
 
 from badges.conf import DeliverySettings, get_config, parse
 from badges.exceptions import ConfigurationError
@@ -67,6 +70,14 @@ def test_the_configuration_follows_override_settings() -> None:
         ({"deliveries": {"lease": "long"}}, "must be a positive number"),
         ({"deliveries": {"lease": -1}}, "must be a positive number"),
         ({"deliveries": {"lease": True}}, "must be a positive number"),
+        ({"deliveries": {"lease": math.nan}}, "must be a positive number"),
+        ({"deliveries": {"lease": -math.inf}}, "must be a positive number"),
+        ({"deliveries": {"lease": math.inf}}, "must be at most 315360000, ten years in seconds"),
+        ({"deliveries": {"pause": 1e300}}, r'"pause"\] must be at most 315360000'),
+        ({"deliveries": {"pause": 10**400}}, r'"pause"\] must be at most 315360000'),
+        ({"deliveries": {"failures": math.inf}}, r'"failures"\] must be at most 1000000, a million'),
+        ({"rate": {"calls": 1_000_001}}, r'"calls"\] must be at most 1000000, a million'),
+        ({"http": {"read_timeout": 86_401}}, r'"read_timeout"\] must be at most 86400, a day in seconds'),
         ({"deliveries": {"failures": 1.5}}, r'"failures"\] must be a whole number from 1'),
         ({"rate": {"calls": 0.5}}, r'BADGES_CONFIG\["rate"\]\["calls"\] must be a whole number from 1'),
         ({"rate": {"per_minute": 5}}, "is not a setting. Known: calls, seconds"),
@@ -76,6 +87,18 @@ def test_the_configuration_follows_override_settings() -> None:
 def test_what_has_the_wrong_type_is_refused_by_its_name(raw: Any, reason: str) -> None:
     with pytest.raises(ConfigurationError, match=reason):
         parse(raw)
+
+
+def test_the_greatest_numbers_that_are_taken_can_be_computed_with() -> None:
+    ten_years = 315_360_000
+    config = parse({"deliveries": {"lease": ten_years}, "rate": {"calls": 1_000_000}, "http": {"read_timeout": 86_400}})
+
+    assert timezone.now() + timedelta(seconds=config.deliveries.lease) > timezone.now()
+
+
+def test_a_providers_own_rate_is_held_to_the_same() -> None:
+    with pytest.raises(ConfigurationError, match=r'BADGES_CONFIG\["acme"\]\["RATE"\]\["seconds"\] must be at most'):
+        parse({"acme": {"RATE": {"seconds": math.inf}}}).provider("acme", DEFAULTS)
 
 
 def test_a_providers_section_is_over_its_own_defaults() -> None:

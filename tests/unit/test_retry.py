@@ -15,7 +15,16 @@ from badges.exceptions import (
     ProviderRejected,
     ProviderUnavailable,
 )
-from badges.issuing.retry import AFTER_RATE_LIMIT, GiveUp, Retry, RetryPolicy, resting_time
+from badges.issuing.retry import (
+    AFTER_RATE_LIMIT,
+    LEAST_FAILURES,
+    SHORTEST_PAUSE,
+    GiveUp,
+    Retry,
+    RetryPolicy,
+    rate_limit_pause,
+    resting_time,
+)
 
 SETTINGS = DeliverySettings()
 POLICY = RetryPolicy(SETTINGS)
@@ -103,3 +112,28 @@ def test_an_account_rests_longer_each_time_up_to_a_limit(times: int, first: floa
 def test_every_provider_error_says_whether_a_retry_can_help() -> None:
     assert ProviderError.retryable
     assert not ProviderRejected.retryable
+
+
+@given(st.integers(1, LEAST_FAILURES - 1), st.floats(0, 1e8), chances)
+def test_nothing_is_given_up_before_the_fifth_failure_however_old_the_first_one_is(
+    failures: int, seconds: float, chance: float
+) -> None:
+    age = timedelta(seconds=seconds)
+
+    assert isinstance(
+        POLICY.decide(ProviderUnavailable("Down."), failures=failures, failing_for=age, chance=chance), Retry
+    )
+
+
+@given(st.floats(0, SHORTEST_PAUSE))
+def test_a_rate_limit_is_a_pause_of_at_least_a_second(seconds: float) -> None:
+    error = ProviderRateLimited("Slow down.", retry_after=seconds)
+
+    assert rate_limit_pause(error, SETTINGS).total_seconds() == SHORTEST_PAUSE
+
+
+@given(st.floats(SETTINGS.longest_retry, 1e12))
+def test_a_rate_limit_pauses_an_account_no_longer_than_the_ceiling(seconds: float) -> None:
+    error = ProviderRateLimited("Slow down.", retry_after=seconds)
+
+    assert rate_limit_pause(error, SETTINGS).total_seconds() == SETTINGS.longest_retry

@@ -17,7 +17,7 @@ from badges.data import (
     ProviderTemplate,
     TemplatePage,
 )
-from badges.exceptions import ProviderRejected, UnexpectedAnswer
+from badges.exceptions import NotSent, ProviderRejected, UnexpectedAnswer
 from badges.providers.accredible.client import FURTHEST_START, AccredibleClient
 from badges.providers.answers import (
     FULL_PAGE,
@@ -242,7 +242,7 @@ def _body(award: Award) -> dict[str, object]:
 def _group_id(award: Award) -> int:
     group = award.template_external_id
     if not (group.isascii() and group.isdigit() and len(group) < 19):
-        raise ProviderRejected(
+        raise NotSent(
             f'"{group}" is not the number of a group at Accredible. Synchronize the groups, then retry the delivery.'
         )
     return int(group)

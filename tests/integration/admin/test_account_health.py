@@ -6,19 +6,22 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
 from badges.data import AccountInfo
 from badges.exceptions import ProviderAuthError, ProviderUnavailable
-from badges.issuing import health
+from badges.issuing import by_hand, health
+from badges.issuing.account_checks import check_stopped
 from badges.models import AccountHealth, CredlyOrganization, Delivery, ProviderAccount, TemplateSync
+from badges.providers import traffic
 from tests import factories
 from tests.factories import DeliveryFactory
 from tests.integration.admin.pages import Staff, act, messages, submit, url
 from tests.integration.fake_provider import Answers, FakeProvider, config
+from tests.integration.test_races import at_once
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -215,9 +218,20 @@ class TestANewKey:
 
         assert any("1 waiting delivery is due now" in text for text in messages(page))
         row, delivery = AccountHealth.objects.get(), Delivery.objects.get()
-        assert (row.stopped_at, row.stops) == (None, 0)
+        assert row.stopped_at is None
+        assert row.stops == 1, "the check only read: a key that may do no more passes it too"
         assert row.last_success_at is not None
         assert (delivery.failures, delivery.give_up_at) == (0, None)
+
+    def test_that_the_provider_accepts_ends_a_rest(
+        self, admin_client: Client, account: CredlyOrganization, answers: Answers
+    ) -> None:
+        AccountHealth.objects.create(account=account, failures=6, paused_until=timezone.now() + HOUR)
+        submit(admin_client, url("credlyorganization", account.pk, "change"), new_key="new")
+        row = AccountHealth.objects.get()
+        assert row.paused_until is not None
+        assert row.paused_until <= timezone.now(), "the next delivery tries it"
+        assert row.proven_at is None
 
     def test_that_is_refused_leaves_it_stopped(
         self, admin_client: Client, account: CredlyOrganization, answers: Answers
@@ -234,7 +248,9 @@ class TestANewKey:
         answers.check_error = ProviderUnavailable("Credly did not answer.")
         submit(admin_client, url("credlyorganization", account.pk, "change"), new_key="new")
         assert AccountHealth.objects.get().stopped_at is not None
-        assert health.admission(ProviderAccount.objects.get()) is None, "the next delivery tries the new key"
+        answers.check_error = None
+        check_stopped()
+        assert AccountHealth.objects.get().stopped_at is None, "the next sweep checks the new key"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -266,6 +282,61 @@ class TestNoTransactionIsOpenWhileTheProviderIsAsked:
     def test_by_the_action(self, admin_client: Client, account: CredlyOrganization, asked_inside: list[bool]) -> None:
         act(admin_client, "provideraccount", "check_now", account)
         assert asked_inside == [False]
+
+    @pytest.mark.parametrize("way", ["form", "button", "action"])
+    def test_nor_while_what_waited_is_let_go(
+        self, admin_client: Client, account: CredlyOrganization, monkeypatch: pytest.MonkeyPatch, way: str
+    ) -> None:
+        inside: list[bool] = []
+        resume = health.resume
+
+        def watched(account_id: int) -> bool:
+            inside.append(connection.in_atomic_block)
+            return resume(account_id)
+
+        monkeypatch.setattr(health, "resume", watched)
+        stopped(account)
+        if way == "form":
+            submit(admin_client, url("credlyorganization", account.pk, "change"), new_key="new")
+        elif way == "button":
+            admin_client.post(url("credlyorganization", account.pk, "check"))
+        else:
+            act(admin_client, "credlyorganization", "check_now", account)
+        assert inside == [False]
+        assert AccountHealth.objects.get().stopped_at is None
+
+    def test_while_other_pages_have_one(self, admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Else the setting would not be on, and the tests beside this one would prove nothing."""
+        inside: list[bool] = []
+
+        def retried(deliveries: Any) -> by_hand.Retried:
+            inside.append(connection.in_atomic_block)
+            return by_hand.Retried()
+
+        monkeypatch.setattr(by_hand, "retry", retried)
+        admin_client.post(url("delivery", DeliveryFactory().pk, "retry"))
+        assert inside == [True]
+
+    @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite locks no rows")
+    @pytest.mark.parametrize("page", ["check", "sync"])
+    def test_so_that_workers_can_note_how_the_account_does(
+        self, admin_client: Client, account: CredlyOrganization, monkeypatch: pytest.MonkeyPatch, page: str
+    ) -> None:
+        noted: list[object] = []
+
+        def note() -> object:
+            with transaction.atomic():
+                return AccountHealth.objects.select_for_update(nowait=True).get().pk
+
+        def asked(self: FakeProvider, *args: Any) -> Any:
+            traffic.before()
+            noted.extend(at_once(note))
+            return iter(()) if page == "sync" else AccountInfo(name="Acme")
+
+        monkeypatch.setattr(FakeProvider, "check_account", asked)
+        monkeypatch.setattr(FakeProvider, "templates", asked)
+        admin_client.post(url("credlyorganization", account.pk, page))
+        assert set(noted) == {account.pk}
 
     def test_by_a_synchronization(
         self, admin_client: Client, account: CredlyOrganization, monkeypatch: pytest.MonkeyPatch

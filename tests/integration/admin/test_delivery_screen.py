@@ -83,6 +83,12 @@ class TestTheNextTime:
         assert next_time(delivery).startswith("a worker has it, until")
         assert "in 2\xa0hours" in next_time(delivery)
 
+    def test_of_what_its_worker_left_is_now_or_when_the_account_works(self) -> None:
+        left = at_credly(status=Status.IN_PROGRESS, leased_until=timezone.now() - HOUR)
+        assert next_time(left) == "its worker is gone; due now"
+        health_of(left, stopped_at=timezone.now())
+        assert next_time(left) == "its worker is gone; when the account works again"
+
     def test_of_a_revocation_is_after_the_issue(self) -> None:
         issue = at_credly(next_attempt_at=timezone.now() + HOUR)
         revocation = DeliveryFactory(badge=issue.badge, action=Action.REVOKE)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
+from django.utils import timezone
 
+from badges.data import Award, IssuedBadge
 from badges.issuing import by_hand
 from badges.issuing.by_hand import NotPossible
+from badges.issuing.deliveries import LOST, run_due
 from badges.models import Delivery
 from tests import factories
 from tests.factories import DeliveryFactory
 from tests.integration.admin.pages import Staff, act, messages, url
+from tests.integration.fake_provider import FakeProvider
 
 pytestmark = pytest.mark.django_db
 Action, Status = Delivery.Action, Delivery.Status
@@ -23,6 +28,14 @@ REASON = "Issued at the provider's own site."
 def text_of(page: Any) -> str:
     assert page.status_code == 200
     return str(page.content.decode())
+
+
+def left_by_its_worker() -> Delivery:
+    """A delivery in progress whose worker was killed."""
+    made: Delivery = DeliveryFactory(
+        status=Status.IN_PROGRESS, attempts=1, leased_until=timezone.now() - timedelta(minutes=1)
+    )
+    return made
 
 
 def confirm(client: Client, page: Any, *, to: str, **entered: Any) -> Any:
@@ -86,7 +99,7 @@ class TestEnding:
         taken, other = DeliveryFactory(), DeliveryFactory()
         page = act(admin_client, "delivery", action, taken, other)
         Delivery.objects.filter(pk=taken.pk).move(
-            Status.IN_PROGRESS, lease_token=other.badge.uuid, leased_until=taken.created
+            Status.IN_PROGRESS, lease_token=other.badge.uuid, leased_until=timezone.now() + timedelta(minutes=5)
         )
 
         done = confirm(admin_client, page, to=slug, reason=REASON)
@@ -95,6 +108,21 @@ class TestEnding:
         taken.refresh_from_db()
         other.refresh_from_db()
         assert (taken.status, other.status) == (Status.IN_PROGRESS, status)
+
+    def test_takes_what_a_worker_left_whose_lease_is_over(
+        self, admin_client: Client, action: str, slug: str, status: str, said: str
+    ) -> None:
+        left = left_by_its_worker()
+        address = url("delivery", left.pk, slug)
+        assert address in text_of(admin_client.get(url("delivery", left.pk, "change")))
+
+        page = admin_client.get(address)
+        confirm(admin_client, page, to=slug, reason=REASON)
+
+        assert "The worker of 1 delivery is gone" in text_of(page)
+        assert "The provider may have done it" in text_of(page)
+        left.refresh_from_db()
+        assert (left.status, left.lease_token, left.leased_until) == (status, None, None)
 
     def test_takes_all_that_match_the_filter_and_nothing_that_comes_later(
         self, admin_client: Client, action: str, slug: str, status: str, said: str
@@ -250,6 +278,22 @@ def test_what_waited_behind_it_goes_on(
     by_hand.end([issue.pk, alone.pk], Status.CANCELLED, REASON)
 
     assert begun == [badge.pk]
+
+
+def test_what_a_worker_brings_after_its_lease_and_such_an_end_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    delivery = DeliveryFactory(badge__template=factories.CredlyBadgeTemplateFactory())
+
+    def issue_slowly(self: FakeProvider, award: Award) -> IssuedBadge:
+        Delivery.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+        by_hand.end([delivery.pk], Status.CANCELLED, REASON)
+        return IssuedBadge("ext-1", "accepted", "https://provider.example.com/1")
+
+    monkeypatch.setattr(FakeProvider, "issue", issue_slowly)
+
+    [attempt] = run_due(delivery.badge_id)
+
+    delivery.refresh_from_db()
+    assert (attempt.outcome, delivery.status) == (LOST, Status.CANCELLED)
 
 
 @pytest.mark.parametrize("ids", ["", "x", "1,,2", "-1", "9" * 30, "\u0661", "1\x00"])

@@ -15,7 +15,7 @@ from badges.exceptions import ProviderAuthError, ProviderUnavailable
 from badges.issuing import awards, health
 from badges.issuing.deliveries import run_due
 from badges.issuing.gate import take_slot
-from badges.issuing.health import Blocked, Probe
+from badges.issuing.health import Admission, Probe
 from badges.models import AccountHealth, BadgeTemplate, Delivery
 from tests.factories import UserFactory, moment
 from tests.integration.issuing.scripted import ScriptedProvider
@@ -48,7 +48,7 @@ def test_one_of_all_workers_probes_a_rested_account(template: BadgeTemplate) -> 
     admissions = at_once(*[partial(health.admission, account)] * WORKERS)
 
     assert sum(isinstance(one, Probe) for one in admissions) == 1
-    assert sum(isinstance(one, Blocked) for one in admissions) == WORKERS - 1
+    assert sum(one is Admission.BLOCKED for one in admissions) == WORKERS - 1
 
 
 def test_all_workers_together_stop_an_account_once(template: BadgeTemplate, caplog: pytest.LogCaptureFixture) -> None:

@@ -124,7 +124,7 @@ def test_a_delivery_is_given_up_after_it_has_failed_for_the_configured_time(
 ) -> None:
     provider.script.extend([ProviderUnavailable("Down."), ProviderUnavailable("Still down.")])
     run_due(badge.pk)
-    Delivery.objects.filter(badge=badge, failures=1).update(give_up_at=timezone.now())
+    Delivery.objects.filter(badge=badge, failures=1).update(give_up_at=timezone.now(), failures=4)
     make_due(issue_of(badge))
 
     run_due(badge.pk)

@@ -26,6 +26,12 @@ pytestmark = pytest.mark.django_db
 Status = Delivery.Status
 
 
+@pytest.fixture(autouse=True)
+def the_connection_of_the_test_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two sweeps Django would drop a connection within a transaction, and each test is one."""
+    monkeypatch.setattr("badges.management.commands.deliver_badges.close_old_connections", lambda: None)
+
+
 class Terminal(io.StringIO):
     """What a terminal was sent."""
 

@@ -157,6 +157,22 @@ def test_a_missing_right_is_not_mended_by_another_token(mock: Any) -> None:
     assert asked.call_count == 1
 
 
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_right_that_is_given_after_a_refusal_is_used_at_once(mock: Any, is_kept: bool) -> None:
+    asked = mock.post(URL, json=GIVEN)
+    if is_kept:
+        mock.get(CREDLY, json=ORGANIZATION)
+        client().check_account()
+        mock.replace("GET", CREDLY, status=403)
+    else:
+        mock.get(CREDLY, status=403)
+    with pytest.raises(ProviderAuthError):
+        client().check_account()
+    mock.replace("GET", CREDLY, json=ORGANIZATION)
+    client().check_account()
+    assert asked.call_count == 2
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
 @pytest.mark.parametrize("word", ["invalid_client", "invalid_scope"])
 def test_a_refused_client_is_an_auth_error_with_the_providers_word(mock: Any, status: int, word: str) -> None:

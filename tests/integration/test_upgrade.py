@@ -1,0 +1,78 @@
+"""An upgrade keeps the rows that are there, also those that an older version let in."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+
+from badges.models import Delivery, DeliveryAttempt
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Status = Delivery.Status
+FIRST, SECOND = ("badges", "0001_badging"), ("badges", "0002_provider_failures")
+AN_HOUR_AGO = timezone.now().replace(microsecond=0) - timedelta(hours=1)
+
+
+def migrate(to: tuple[str, str]) -> Any:
+    """Bring the tables there, and give the models of that time."""
+    MigrationExecutor(connection).migrate([to])
+    return MigrationExecutor(connection).loader.project_state([to]).apps
+
+
+@pytest.fixture
+def before() -> Iterator[Any]:
+    """The models before the upgrade; at the end the newest tables are there again, whatever failed."""
+    yield migrate(FIRST)
+    executor = MigrationExecutor(connection)
+    executor.loader.project_state([FIRST]).apps.get_model("badges", "Delivery").objects.all().delete()
+    executor.migrate(executor.loader.graph.leaf_nodes())
+
+
+def written(models: Any, **values: Any) -> int:
+    """A delivery with an attempt, of a badge of its own."""
+    name = uuid.uuid4().hex
+    user = get_user_model().objects.create(username=name)
+    template = models.get_model("badges", "BadgeTemplate").objects.create(name=name, provider="")
+    badge = models.get_model("badges", "Badge").objects.create(
+        user_id=user.pk, template=template, awarded_at=AN_HOUR_AGO
+    )
+    delivery = models.get_model("badges", "Delivery").objects.create(badge=badge, action="issue", **values)
+    models.get_model("badges", "Delivery").objects.filter(pk=delivery.pk).update(modified=AN_HOUR_AGO)
+    models.get_model("badges", "DeliveryAttempt").objects.create(
+        delivery=delivery, number=1, started_at=AN_HOUR_AGO, duration_ms=1, outcome="retry"
+    )
+    return int(delivery.pk)
+
+
+@pytest.mark.parametrize("status", Status.values)
+@pytest.mark.parametrize("has_end", [True, False])
+def test_deliveries_are_kept_and_have_an_end_exactly_if_they_have_ended(
+    before: Any, status: str, has_end: bool
+) -> None:
+    end = AN_HOUR_AGO - timedelta(hours=1)
+    lease = {"lease_token": uuid.uuid4(), "leased_until": AN_HOUR_AGO} if status == Status.IN_PROGRESS else {}
+    written(before, status=status, finished_at=end if has_end else None, **lease)
+
+    migrate(SECOND)
+
+    delivery = Delivery.objects.get()
+    expected = None if status in Delivery.OPEN else end if has_end else AN_HOUR_AGO
+    assert (delivery.status, delivery.finished_at, delivery.failures) == (status, expected, 0)
+    assert DeliveryAttempt.objects.get().exchanges == []
+
+
+def test_an_upgrade_can_be_taken_back(before: Any) -> None:
+    pk = written(before, status=Status.DEAD, finished_at=None)
+    migrate(SECOND)
+
+    models = migrate(FIRST)
+
+    assert models.get_model("badges", "Delivery").objects.get().pk == pk
