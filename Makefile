@@ -33,9 +33,9 @@ sandbox: $(DEMO) ## Run the provider sandbox alone: a stand-in for Credly and Ac
 .PHONY: test
 test: $(DEV) system-packages $(MYSQL) ## Run the whole suite: the database tests on PostgreSQL and MariaDB, then everything on SQLite
 	@echo "== Integration tests on PostgreSQL"
-	@PYTHONDEVMODE=1 $(BIN)/python -m tests.servers --optional postgresql -- $(BIN)/python -m pytest -q tests/integration
+	@PYTHONDEVMODE=1 $(BIN)/python -m tests.servers --optional postgresql -- $(BIN)/python -m pytest -q -n 2 tests/integration
 	@echo "== Integration tests on MariaDB"
-	@PYTHONDEVMODE=1 $(BIN)/python -m tests.servers --optional mariadb -- $(BIN)/python -m pytest -q tests/integration
+	@PYTHONDEVMODE=1 $(BIN)/python -m tests.servers --optional mariadb -- $(BIN)/python -m pytest -q -n 2 tests/integration
 	@echo "== The whole suite on SQLite"
 	@$(PYTEST) $(ARGS)
 
