@@ -44,8 +44,9 @@ FOR_EVERY_PROVIDER = frozenset({"USE_SANDBOX", "ORGANIZATIONS", "RATE"})
 
 @frozen
 class RateSettings:
-    """The ceiling of calls to one account, shared by all workers: at most ``calls`` in any ``seconds``.
+    """The ceiling of calls to one account, shared by all workers: ``calls`` in ``seconds``.
 
+    An attempt that has begun goes on beyond it, and later ones wait for that: the average stays below the ceiling.
     Accredible documents 2,000 calls in 5 minutes, counted in periods of 30 seconds; Credly documents no number.
     """
 

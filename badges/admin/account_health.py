@@ -100,16 +100,21 @@ def _sentences(account: AccountSummary, change_key: str) -> list[str]:
             gettext("By itself it is checked again: %(time)s.") % {"time": texts.moment(account.next_check_at)},
         ]
     if account.state is AccountState.RESTING:
-        failures = ngettext("%d failure in a row.", "%d failures in a row.", account.failures) % account.failures
+        # A request to wait is no failure.
+        why = gettext("The provider asked for a pause.")
+        if account.failures:
+            why = ngettext("%d failure in a row.", "%d failures in a row.", account.failures) % account.failures
         return [
             gettext("Rests until %(time)s; then one delivery tries, and the others follow if it succeeds.")
             % {"time": texts.moment(account.until)},
-            *([failures] if account.failures else []),
+            why,
             account.reason,
             gettext('There is nothing to do, unless it goes on for long. "Retry now" on a delivery does not wait.'),
         ]
     if account.state is AccountState.TRYING:
-        return [gettext("It has rested after failures. The next delivery tries whether it works again.")]
+        if account.failures:
+            return [gettext("It has rested after failures. The next delivery tries whether it works again.")]
+        return [gettext("It has rested, as the provider asked. The next delivery tries whether it works again.")]
     if account.state is AccountState.UNUSED:
         return [gettext("It has not been called yet.")]
     return [gettext("It works.")]

@@ -232,6 +232,12 @@ class DeliveryAdmin(ReadOnlyScreen[Delivery]):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         delivery: Delivery | None = context.get("original")
+        if delivery is not None:
+            context["title"] = gettext("Delivery %(number)s: %(action)s") % {
+                "number": delivery.pk,
+                "action": delivery.get_action_display(),
+            }
+            context["subtitle"] = str(delivery.badge)
         context["may_act"] = delivery is not None and self.has_act_permission(request) and by_hand.may_end(delivery)
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -244,10 +250,23 @@ class DeliveryAdmin(ReadOnlyScreen[Delivery]):
             LogEntry.objects.log_actions(user.pk, deliveries, CHANGE, change_message=text)
 
     def _tell_retried(self, request: HttpRequest, retried: by_hand.Retried, *, left: int) -> None:
-        number = len(retried.deliveries) - retried.held_back
-        if number or not retried.held_back:
-            text = ngettext("%d delivery is attempted now.", "%d deliveries are attempted now.", number)
-            self.message_user(request, text % number, messages.SUCCESS if number else messages.INFO)
+        if retried.done:
+            text = ngettext("%d delivery was carried out.", "%d deliveries were carried out.", retried.done)
+            self.message_user(request, text % retried.done, messages.SUCCESS)
+        if retried.cancelled:
+            text = ngettext("%d delivery was cancelled.", "%d deliveries were cancelled.", retried.cancelled)
+            self.message_user(request, text % retried.cancelled, messages.INFO)
+        if number := len(retried.failed):
+            text = ngettext(
+                "%(number)d delivery failed again: %(error)s",
+                "%(number)d deliveries failed again. The first of them: %(error)s",
+                number,
+            )
+            error = truncatechars(retried.failed[0].last_error, 300)
+            self.message_user(request, text % {"number": number, "error": error}, messages.WARNING)
+        if retried.due or not retried.deliveries:
+            text = ngettext("%d delivery is due now.", "%d deliveries are due now.", retried.due)
+            self.message_user(request, text % retried.due, messages.SUCCESS if retried.due else messages.INFO)
         if retried.left_to_sweep:
             text = ngettext(
                 "%d badge is left to the next run of deliver_badges.",

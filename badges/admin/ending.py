@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from attrs import field, frozen
@@ -117,7 +118,7 @@ class Plan:
     def heading(self) -> str:
         """How many are ended."""
         number = len(self.chosen)
-        return ngettext("%d delivery is changed", "%d deliveries are changed", number) % number
+        return ngettext("%d delivery will be changed", "%d deliveries will be changed", number) % number
 
     @property
     def single(self) -> Delivery | None:
@@ -141,7 +142,7 @@ class Plan:
         """How many are left alone, and why."""
         return [f"{number}: {_LEFT.get(Status(status), '')}" for status, number in sorted(self.left.items())]
 
-    @property
+    @cached_property
     def warnings(self) -> list[str]:
         """What somebody should know before."""
         told = [*self._consequences()]
@@ -164,12 +165,14 @@ class Plan:
         if self.way is MARK_DONE:
             return told
         actions = Counter(delivery.action for delivery in self.chosen)
-        if number := sum(d.action == Action.ISSUE and may_have_reached_provider(d) for d in self.chosen):
+        if number := len(may_have_reached_provider(d for d in self.chosen if d.action == Action.ISSUE)):
             text = ngettext(
-                "%d issue was attempted, and may have reached the provider although no answer came: the learner may "
-                "have the badge there. Look it up at the provider. If it is there, mark the delivery as done instead.",
-                "%d issues were attempted, and may have reached the provider although no answer came: the learners "
-                "may have the badges there. Look them up at the provider. What is there, mark as done instead.",
+                "%d issue was attempted, and may have reached the provider although it is not done here: the learner "
+                "may have the badge there. Look it up at the provider. If it is there, mark the delivery as done "
+                "instead.",
+                "%d issues were attempted, and may have reached the provider although they are not done here: the "
+                "learners may have the badges there. Look them up at the provider. What is there, mark as done "
+                "instead.",
                 number,
             )
             told.append(text % number)

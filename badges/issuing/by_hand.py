@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from attrs import frozen
 from django.db import transaction
@@ -14,7 +16,7 @@ from badges.exceptions import BadgesError
 from badges.issuing import health
 from badges.issuing.deliveries import PROVIDER_CALLS, retry_now
 from badges.issuing.tasks import enqueue_on_commit
-from badges.models import MOVES, AccountHealth, Badge, Delivery
+from badges.models import MOVES, AccountHealth, Badge, Delivery, DeliveryAttempt
 from badges.rules.payload import storable_text
 from badges.toggles import is_badges_enabled
 
@@ -25,6 +27,8 @@ LIMIT = 5000
 AT_ONCE = 20
 """So many badges are worked on at once: without a task engine that is the process of whoever asked, who waits for
 it. What is left is due, and the next sweep takes it."""
+AT_A_TIME = 500
+"""The attempts of so many deliveries are read at once: they may be long."""
 _WORDS = {Status.CANCELLED: "Cancelled by hand", Status.DONE: "Marked as done by hand"}
 
 
@@ -46,6 +50,15 @@ class Retried:
     """How many badges were not begun with."""
     beyond_limit: int = 0
     """How many more deliveries could be retried than are changed at once."""
+    done: int = 0
+    """How many were carried out already: without a task engine that is before the answer, unless a transaction is
+    open around it."""
+    cancelled: int = 0
+    """How many turned out not to be wanted any more."""
+    failed: tuple[Delivery, ...] = ()
+    """Those that were attempted already and failed, as they are now."""
+    due: int = 0
+    """How many are due and wait for no stopped account."""
 
 
 def may_end(delivery: Delivery) -> bool:
@@ -71,9 +84,35 @@ def has_lost_its_worker(delivery: Delivery, now: datetime | None = None) -> bool
     return delivery.status == Status.IN_PROGRESS and ends is not None and ends < (now or timezone.now())
 
 
-def may_have_reached_provider(delivery: Delivery) -> bool:
-    """Whether the provider may have done it although it is not done here."""
-    return delivery.action in PROVIDER_CALLS and (delivery.attempts > 0 or delivery.failures > 0)
+def may_have_reached_provider(deliveries: Iterable[Delivery]) -> set[int]:
+    """Which of these the provider may have done although they are not done here; a query for each ``AT_A_TIME``.
+
+    Those with a call that was to change something and whose outcome is unknown: no answer, a server's error, or a
+    success that could not be read. And those of whose attempts one left nothing: its worker died.
+
+    Returns:
+        Their ids.
+    """
+    attempts = {one.pk: one.attempts for one in deliveries if one.action in PROVIDER_CALLS and one.attempts}
+    found: set[int] = set()
+    chosen = list(attempts)
+    for start in range(0, len(chosen), AT_A_TIME):
+        ids = chosen[start : start + AT_A_TIME]
+        told: Counter[int] = Counter()
+        rows = DeliveryAttempt.objects.filter(delivery__in=ids).order_by().values_list("delivery_id", "exchanges")
+        for delivery_id, exchanges in rows.iterator():
+            told[delivery_id] += 1
+            if isinstance(exchanges, list) and any(map(_has_unknown_outcome, exchanges)):
+                found.add(delivery_id)
+        found.update(delivery_id for delivery_id in ids if told[delivery_id] < attempts[delivery_id])
+    return found
+
+
+def _has_unknown_outcome(exchange: Any) -> bool:
+    if not isinstance(exchange, Mapping) or not exchange.get("changes"):
+        return False
+    status = exchange.get("status")
+    return not isinstance(status, int) or status >= 500 or 200 <= status < 300
 
 
 def retry(deliveries: QuerySet[Delivery]) -> Retried:
@@ -96,8 +135,21 @@ def retry(deliveries: QuerySet[Delivery]) -> Retried:
         row.pk: row
         for row in AccountHealth.objects.filter(pk__in=account_ids, stopped_at__isnull=False).select_related("account")
     }
-    held_back = sum(one.action in PROVIDER_CALLS and one.badge.template.account_id in stopped for one in retried)
-    return Retried(tuple(retried), tuple(stopped.values()), held_back, left, beyond_limit)
+    held_back = {one.pk for one in retried if one.action in PROVIDER_CALLS and one.badge.template.account_id in stopped}
+    came = _what_came(retried)
+    failed = tuple(one for one, outcome in came if outcome == Status.DEAD)
+    outcomes = Counter(outcome for one, outcome in came if outcome != Status.PENDING or one.pk not in held_back)
+    return Retried(
+        deliveries=tuple(retried),
+        stopped=tuple(stopped.values()),
+        held_back=len(held_back),
+        left_to_sweep=left,
+        beyond_limit=beyond_limit,
+        done=outcomes[Status.DONE],
+        cancelled=outcomes[Status.CANCELLED],
+        failed=failed,
+        due=outcomes[Status.PENDING],
+    )
 
 
 def end(delivery_ids: Collection[int], to: str, reason: str, *, external_id: str = "") -> list[Delivery]:
@@ -134,6 +186,19 @@ def end(delivery_ids: Collection[int], to: str, reason: str, *, external_id: str
         followed = Delivery.objects.filter(badge_id__in=badge_ids, status__in=Delivery.OPEN)
         _begin(list(followed.order_by("badge_id").values_list("badge_id", flat=True).distinct()))
     return found
+
+
+def _what_came(retried: Iterable[Delivery]) -> list[tuple[Delivery, str]]:
+    """The deliveries as they are now: done, cancelled, failed (dead, here), or still to be attempted (pending)."""
+    attempts = {one.pk: one.attempts for one in retried}
+    told: list[tuple[Delivery, str]] = []
+    for one in Delivery.objects.filter(pk__in=attempts).order_by("pk"):
+        has_failed = one.status == Status.DEAD or (
+            one.status == Status.PENDING and one.attempts > attempts[one.pk] and one.last_error != ""
+        )
+        is_open = one.status in Delivery.OPEN
+        told.append((one, Status.DEAD if has_failed else Status.PENDING if is_open else one.status))
+    return told
 
 
 def _may_go(delivery: Delivery, to: str, now: datetime) -> bool:

@@ -88,7 +88,7 @@ def take_slot(account_id: int, rate: RateSettings) -> float:
     """Take a place below the ceiling of an account: one statement, the same for all workers and databases.
 
     A fifth of the calls may come at once, the others spread over the period, so that no period of this length,
-    wherever it begins, sees more than ``rate.calls`` (the generic cell rate algorithm).
+    wherever it begins, sees more than ``rate.calls`` (the generic cell rate algorithm), but for :func:`take_in_debt`.
 
     Returns:
         0.0 where the call may be made; otherwise the seconds until there is a place.

@@ -63,6 +63,11 @@ class Probe:
     """When another worker makes the next one: the worker of this one may have been killed."""
 
 
+def as_sentence(text: str) -> str:
+    """A text with its full stop, so that another sentence can follow. A provider's own words often lack it."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
 def of(account_id: int) -> AccountHealth:
     """The health of an account; its row is made where there is none."""
     health = AccountHealth.objects.filter(account_id=account_id).first()
@@ -173,7 +178,7 @@ def stop(account: ProviderAccount, reason: str) -> None:
             "changed or works again.",
             account.provider,
             account.name,
-            reason,
+            as_sentence(reason),
             extra={"action": "account_stopped", "account": account.pk},
         )
 

@@ -52,6 +52,8 @@ class Report:
     kinds: Counter[str] = field(factory=Counter)
     skipped: str = ""
     """Why the account was not compared, where that is no error."""
+    broken_off: str = ""
+    """Why the account could not be compared, whole or to its end."""
     problems: int = 0
     """Badges that could not be compared or settled, and lists that could not be read to their end."""
 
@@ -95,7 +97,8 @@ def reconcile(
                 report.outcomes[outcome] += 1
                 on_finding(Finding(difference, outcome))
     except Exception as error:  # noqa: BLE001 - a provider's class may be somebody else's; other accounts go on
-        problem(f"The comparison ended before its end: {describe(error)}")
+        report.broken_off = describe(error)
+        problem(f"The comparison ended before its end: {report.broken_off}")
     return report
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from attrs import define, field, frozen
 from django.db import Error, connection
-from django.db.models import Count, Min
+from django.db.models import Case, Count, Exists, F, Min, OuterRef, Q, When
 from django.utils import timezone
 
 from badges.exceptions import describe
@@ -22,6 +22,8 @@ PATIENCE = 30.0
 """Seconds that a call of a sweep may wait for its turn below its account's ceiling."""
 MOST_UNHEARD = 3
 """After so many announcements in a row that could not be made, a sweep leaves the others for the next one."""
+OWN_TIME = Case(When(status=Delivery.Status.IN_PROGRESS, then=F("leased_until")), default=F("next_attempt_at"))
+"""When an open delivery is due by itself, whatever its account does."""
 
 
 @frozen
@@ -45,7 +47,10 @@ class SweepReport:
     waiting: int = 0
     """How many deliveries are still open."""
     next_attempt_at: datetime | None = None
-    """When the first of them is due, or was, where it waits for its account."""
+    """When the first of them can be attempted, the end of its account's rest included; None where all wait for a
+    stopped account."""
+    is_all_for_accounts: bool = False
+    """Whether all of them wait for an account that is stopped or rests."""
     blocked: tuple[BlockedAccount, ...] = ()
 
 
@@ -141,13 +146,36 @@ def _is_connected() -> bool:
 
 
 def _closed(report: SweepReport) -> SweepReport:
-    open_ones = Delivery.objects.filter(status__in=Delivery.OPEN).aggregate(
-        number=Count("pk"), first=Min("next_attempt_at")
-    )
-    report.waiting, report.next_attempt_at = open_ones["number"], open_ones["first"]
     rows = AccountHealth.objects.filter(pk__in=health.blocked_accounts()).select_related("account")
-    report.blocked = tuple(_blocked(row) for row in rows)
+    blocked = {row.pk: _blocked(row) for row in rows}
+    report.blocked = tuple(blocked.values())
+    times: list[datetime] = []
+    is_all_for_accounts = True
+    for account_id, number, first in _open_by_account():
+        report.waiting += number
+        account = blocked.get(account_id) if account_id else None
+        is_all_for_accounts &= account is not None
+        if first is None or (account is not None and account.until is None):
+            continue
+        times.append(max(first, account.until) if account is not None and account.until else first)
+    report.next_attempt_at = min(times, default=None)
+    report.is_all_for_accounts = is_all_for_accounts and report.waiting > 0
     return report
+
+
+def _open_by_account() -> Iterable[tuple[int | None, int, datetime | None]]:
+    """The account that deliveries need (None for announcements), how many are open, and when the first is due."""
+    found = Delivery.objects.filter(status__in=Delivery.OPEN)
+    earlier = found.filter(badge_id=OuterRef("badge_id"), pk__lt=OuterRef("pk"))
+    is_behind = Q()
+    for lane in LANES:
+        # Its own time says nothing while another one comes first.
+        is_behind |= Q(action__in=lane) & Q(Exists(earlier.filter(action__in=lane)))
+    needs = Case(When(action__in=PROVIDER_CALLS, then=F("badge__template__account_id")), default=None)
+    by_account = found.order_by().annotate(needs=needs).values("needs")
+    return by_account.annotate(number=Count("pk"), first=Min(OWN_TIME, filter=~is_behind)).values_list(
+        "needs", "number", "first"
+    )
 
 
 def _blocked(row: AccountHealth) -> BlockedAccount:

@@ -21,7 +21,7 @@ from badges.exceptions import (
     describe,
 )
 from badges.issuing.actions import Done
-from badges.issuing.health import STOPS
+from badges.issuing.health import STOPS, as_sentence
 from badges.issuing.retry import Retry, RetryPolicy
 from badges.models import Badge, Delivery, DeliveryAttempt
 from badges.rules.payload import storable_text
@@ -114,7 +114,7 @@ def after_failure(delivery: Delivery, error: Exception) -> Verdict:
         "Delivery %s (%s) was given up: %s Mend the cause and retry it in the admin.",
         delivery.pk,
         delivery.action,
-        detail,
+        as_sentence(detail),
         extra=log,
     )
     return Verdict(Status.DEAD, Outcome.DEAD, detail, decision.reason, values, status_code)

@@ -14,20 +14,28 @@ NAME_WIDTH, STATE_WIDTH = 38, 10
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
-def troubles(found: Summary, max_age: timedelta) -> list[str]:
-    """Why not all is well, a sentence each; empty if it is."""
+def troubles(found: Summary, max_age: timedelta, *, ignore_dead: bool = False) -> list[str]:
+    """Why not all is well, a sentence each; empty if it is.
+
+    Arguments:
+        found: the health of everything.
+        max_age: how old the oldest waiting delivery may be.
+        ignore_dead: whether deliveries that were given up are no trouble.
+    """
     told = [
         f'The {account.provider} account "{account.name}" is stopped: {account.reason}' for account in found.stopped
     ]
     if found.oldest_at is not None and found.waits_longer_than(max_age):
         age = brief(found.at - found.oldest_at)
         told.append(f"The oldest waiting delivery is {age} old; the limit is {brief(max_age)}.")
+    if found.dead and not ignore_dead:
+        were, them = ("delivery was", "it") if found.dead == 1 else ("deliveries were", "them")
+        told.append(f"{found.dead} {were} given up; retry, cancel or mark {them} as done in the admin.")
     return told
 
 
-def as_json(found: Summary, max_age: timedelta) -> dict[str, Any]:
-    """The report for programs; documented in docs/operations.rst, and only ever added to."""
-    told = troubles(found, max_age)
+def as_json(found: Summary, max_age: timedelta, told: list[str]) -> dict[str, Any]:
+    """The report for programs, with its ``troubles``; documented in docs/operations.rst, and only ever added to."""
     return {
         "version": 1,
         "at": _iso(found.at),
@@ -88,9 +96,8 @@ def _seconds(now: datetime, moment: datetime | None) -> int | None:
     return None if moment is None else max(0, round((now - moment).total_seconds()))
 
 
-def as_text(found: Summary, max_age: timedelta) -> Iterator[str]:
-    """The report for people, line by line."""
-    told = troubles(found, max_age)
+def as_text(found: Summary, told: list[str]) -> Iterator[str]:
+    """The report for people, with its ``troubles``, line by line."""
     yield f"Badges at {_date(found.at)}: {'all is well.' if not told else 'not all is well.'}"
     for sentence in told:
         yield from _wrapped(sentence, "  ! ")
@@ -115,15 +122,21 @@ def _details(account: AccountSummary, now: datetime) -> Iterator[str]:
         yield f"stopped since {_date(account.since)}: {account.reason}"
         yield f"next check by itself: {_date(account.next_check_at)}"
     elif account.state is AccountState.RESTING:
-        yield f"rests until {_date(account.until)}, after {account.failures} failures in a row"
+        yield f"rests until {_date(account.until)}, {_why_it_rests(account)}"
     elif account.state is AccountState.TRYING:
-        yield f"has rested after {account.failures} failures in a row; the next delivery tries"
+        yield f"has rested, {_why_it_rests(account)}; the next delivery tries"
     if account.last_success_at is not None:
         yield f"last success {brief(now - account.last_success_at)} ago"
     if account.last_error_at is not None:
         yield f"last error {brief(now - account.last_error_at)} ago: {account.last_error}"
     if account.sync is not None:
         yield _sync(account, now)
+
+
+def _why_it_rests(account: AccountSummary) -> str:
+    if not account.failures:
+        return "as the provider asked for a pause"
+    return f"after {account.failures} {'failure' if account.failures == 1 else 'failures'} in a row"
 
 
 def _sync(account: AccountSummary, now: datetime) -> str:

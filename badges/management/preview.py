@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from attrs import frozen
+from django.db.models import Count, Min, Q
 from django.utils import timezone
 from django.utils.timesince import timesince
 
 from badges.issuing import health
 from badges.issuing.deliveries import PROVIDER_CALLS, first_due
+from badges.issuing.sweep import OWN_TIME
 from badges.models import AccountHealth, Delivery
 
 
@@ -22,6 +24,8 @@ class Line:
     text: str
     is_blocked: bool
     """Whether it waits for its account all the same."""
+    is_follower: bool = False
+    """Whether it is attempted only if the one that tries its account after a rest succeeds."""
 
 
 def preview(now: datetime | None = None) -> Iterator[Line]:
@@ -34,21 +38,60 @@ def preview(now: datetime | None = None) -> Iterator[Line]:
         *("badge__template__account__name", "badge__template__account__provider"),
     )
     # All at once: a cursor that waits for a pager would keep SQLite's writers out.
-    for delivery in list(found):
+    due = list(found)
+    probes = _probes(due, blocked, now)
+    for delivery in due:
         account = delivery.badge.template.account if delivery.action in PROVIDER_CALLS else None
         why = blocked.get(account.pk, "") if account else ""
+        is_follower = account is not None and probes.get(account.pk, delivery.pk) != delivery.pk
+        if account is not None and account.pk in probes:
+            why = "follows if the account works again" if is_follower else "tries the account after its rest"
         where = f', account "{account.name}" ({account.provider})' if account else ""
         yield Line(
             delivery.badge_id,
             f"delivery {delivery.pk} {delivery.action}, badge {delivery.badge.uuid}, {_since(delivery, now)}{where}"
             + (f": {why}" if why else ""),
-            bool(why),
+            account is not None and account.pk in blocked,
+            is_follower,
         )
+
+
+def later(now: datetime | None = None) -> tuple[int, datetime | None]:
+    """How many open deliveries a sweep would not look at yet, and when the time of the first one comes."""
+    now = now or timezone.now()
+    found = Delivery.objects.filter(status__in=Delivery.OPEN).exclude(pk__in=first_due(now).values("pk"))
+    told = found.annotate(own_time=OWN_TIME).aggregate(
+        number=Count("pk"), first=Min("own_time", filter=Q(own_time__gt=now))
+    )
+    return told["number"], told["first"]
+
+
+def _probes(due: list[Delivery], blocked: dict[int, str], now: datetime) -> dict[int, int]:
+    """The accounts whose rest is over -> the delivery that tries each: the first one in the order of a sweep."""
+    rested = set(
+        AccountHealth.objects.filter(stopped_at=None, paused_until__lte=now).values_list("pk", flat=True)
+    ) - set(blocked)
+    if not rested:
+        return {}
+    calls = [one for one in due if one.action in PROVIDER_CALLS]
+    waiting = {one.pk for one in calls if one.badge.template.account_id in blocked}
+    order: dict[int, int] = {}
+    for one in due:
+        if one.pk not in waiting:
+            order.setdefault(one.badge_id, len(order))
+    probes: dict[int, int] = {}
+    for one in sorted((one for one in calls if one.pk not in waiting), key=lambda one: (order[one.badge_id], one.pk)):
+        account_id = one.badge.template.account_id
+        if account_id in rested:
+            probes.setdefault(account_id, one.pk)
+    return probes
 
 
 def _since(delivery: Delivery, now: datetime) -> str:
     if delivery.status == Delivery.Status.IN_PROGRESS:
         return f"left by its worker {_ago(delivery.leased_until or now, now)} ago"
+    if now - delivery.next_attempt_at < timedelta(minutes=1):
+        return "due now"
     return f"due for {_ago(delivery.next_attempt_at, now)}"
 
 

@@ -7,6 +7,7 @@ import uuid
 from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error as DatabaseFailure
 from django.utils.translation import gettext as _
 
 from badges.exceptions import describe
@@ -38,12 +39,24 @@ class SyncCommand(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        errors: list[str] = []
+        try:
+            self._sync_all(options, errors)
+        except DatabaseFailure as error:
+            errors.append(
+                _("The database cannot be used (%(error)s). Synchronize again once it can.")
+                % {"error": type(error).__name__}
+            )
+            raise CommandError("\n".join(errors)) from error
+        if errors:
+            raise CommandError("\n".join(errors))
+
+    def _sync_all(self, options: dict[str, Any], errors: list[str]) -> None:
         accounts = self._accounts(options["account_id"])
         if not accounts:
             self.stdout.write(
                 _("There is no %(model)s yet. Add one in the admin.") % {"model": self.model._meta.verbose_name}
             )
-        errors = []
         for account in accounts:
             try:
                 self._sync(account, options)
@@ -51,8 +64,6 @@ class SyncCommand(BaseCommand):
                 errors.append(f"{account.name}: {error}")
             except Exception as error:  # noqa: BLE001 - one account must not keep the others from being synchronized
                 errors.append(f"{account.name}: {describe(error)} {how_to_go_on(account)}".rstrip())
-        if errors:
-            raise CommandError("\n".join(errors))
 
     def _sync(self, account: ProviderAccount, options: dict[str, Any]) -> None:
         report = sync_templates(

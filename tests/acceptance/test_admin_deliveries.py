@@ -112,7 +112,7 @@ def test_a_delivery_is_cancelled_with_a_reason_by_the_keyboard_alone(admin: Page
     admin.keyboard.type("Cancel")
     admin.locator(".actions button[type=submit]").press("Enter")
 
-    expect(admin.get_by_role("heading", name="1 delivery is changed")).to_be_visible()
+    expect(admin.get_by_role("heading", name="1 delivery will be changed")).to_be_visible()
     admin.get_by_role("button", name="Cancel what is listed").press("Enter")
     expect(admin.locator(".errorlist")).to_contain_text("Enter a reason")
     admin.get_by_label("Reason").press_sequentially("The learner left.")
@@ -135,7 +135,7 @@ def test_a_dead_delivery_is_retried_from_its_page(admin: Page, configured: Runni
 
     admin.get_by_role("button", name="Retry now").press("Enter")
 
-    expect(admin.locator(".messagelist")).to_contain_text("1 delivery is attempted now.")
+    expect(admin.locator(".messagelist")).to_contain_text("1 delivery was carried out.")
     expect(admin.locator(".form-row.field-status")).to_contain_text("done")
     expect(admin.locator(".badges-exchanges")).to_contain_text("POST")
     assert ORGANIZATION_TOKEN not in admin.content()

@@ -125,7 +125,7 @@ def test_a_service_finishes_the_badge_in_hand_and_exits_with_0(project: Project,
         assert sweep.process.wait(30) == 0
 
     log = (project.folder / "sweep.log").read_text()
-    assert "Ended by a signal after 1 sweeps. 1 attempts: 1 done. 2 deliveries wait" in log
+    assert "Ended by a signal after 1 sweep. 1 attempt: 1 done. 2 deliveries wait" in log
     assert is_issued(project, 1)
 
 

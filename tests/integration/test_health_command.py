@@ -76,9 +76,37 @@ class TestTheExitStatus:
         assert status == 1
         assert 'The credly account "Acme" is stopped: Credly refused the key.' in text
 
-    @pytest.mark.parametrize("status", [Status.DEAD, Status.DONE, Status.CANCELLED])
+    @pytest.mark.parametrize("status", [Status.DONE, Status.CANCELLED])
     def test_does_not_count_what_is_finished(self, status: str) -> None:
         waiting(hours=100, status=status)
+        assert run()[0] == 0
+
+    @pytest.mark.parametrize(
+        ("number", "told"),
+        [
+            (1, "1 delivery was given up; retry, cancel or mark it as done in the admin."),
+            (2, "2 deliveries were given up; retry, cancel or mark them as done in the admin."),
+        ],
+    )
+    def test_is_1_where_deliveries_were_given_up(self, number: int, told: str) -> None:
+        for _ in range(number):
+            waiting(status=Status.DEAD)
+        status, found = as_json()
+        assert (status, found["healthy"], found["troubles"]) == (1, False, [told])
+
+    def test_is_0_where_what_was_given_up_is_ignored(self) -> None:
+        waiting(status=Status.DEAD)
+        status, found = as_json("--ignore-dead")
+        assert (status, found["healthy"], found["troubles"], found["dead"]) == (0, True, [], 1)
+        assert "not all is well" not in run("--ignore-dead")[1]
+
+    def test_does_not_ignore_the_rest_with_what_was_given_up(self) -> None:
+        waiting(status=Status.DEAD)
+        waiting(hours=2)
+        assert run("--ignore-dead")[0] == 1
+
+    def test_is_0_with_dead_events_alone(self) -> None:
+        factories.DeadEventFactory()
         assert run()[0] == 0
 
     def test_counts_announcements_and_what_a_worker_has(self) -> None:
@@ -94,7 +122,7 @@ class TestTheExitStatus:
 
     @pytest.mark.parametrize("limit", ["0", "-1", "1w", "", "1.5h", "9" * 12, "x"])
     def test_is_2_for_a_limit_that_is_none(self, limit: str) -> None:
-        with pytest.raises(CommandError, match="is not a time"):
+        with pytest.raises(CommandError, match=r"is not a time\. .* with s, m, h or d"):
             run(f"--max-age={limit}")
 
     def test_is_2_where_the_feature_is_off(self, settings: Settings) -> None:
@@ -146,6 +174,7 @@ class TestTheJSON:
             "troubles": [
                 'The credly account "Acme" is stopped: Refused.',
                 "The oldest waiting delivery is 3 h old; the limit is 1 h.",
+                "1 delivery was given up; retry, cancel or mark it as done in the admin.",
             ],
             "max_age_seconds": 3600,
             "waiting": 2,
@@ -232,6 +261,15 @@ class TestTheText:
             "last error 1 h ago: Credly did not answer",
         ):
             assert told in text, text
+
+    @pytest.mark.parametrize(
+        ("failures", "told"),
+        [(0, "as the provider asked for a pause"), (1, "after 1 failure in a row"), (6, "after 6 failures in a row")],
+    )
+    @pytest.mark.parametrize("hours", [1, -1])
+    def test_says_why_an_account_rests_or_has_rested(self, hours: int, failures: int, told: str) -> None:
+        account(failures=failures, paused_until=timezone.now() + HOUR * hours)
+        assert told in " ".join(run()[1].split())
 
     def test_says_that_all_is_well(self) -> None:
         account(last_success_at=timezone.now())

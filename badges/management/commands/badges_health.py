@@ -25,11 +25,13 @@ was given up. Changes nothing, and asks no provider.
 
 Exit status:
   0  all is well
-  1  an account is stopped, or the oldest waiting delivery is older than --max-age
+  1  an account is stopped, the oldest waiting delivery is older than --max-age,
+     or deliveries were given up (not with --ignore-dead)
   2  it cannot be told: wrong usage, BADGES_ENABLED is off, or the database does
      not answer
 
-What was given up ("dead") is shown, and does not change the status.
+What was given up ("dead") waits until a person retries it, cancels it, or marks
+it as done. Dead events are shown, and do not change the status.
 """
 
 
@@ -37,7 +39,9 @@ def duration(text: str) -> timedelta:
     """``90``, ``90s``, ``5m``, ``1h`` or ``2d``."""
     match = re.fullmatch(r"([0-9]{1,9})([smhd]?)", text.strip())
     if match is None or int(match[1]) == 0:
-        raise argparse.ArgumentTypeError(f'"{text}" is not a time. Write seconds, or a number with m, h or d: 1h, 2d.')
+        raise argparse.ArgumentTypeError(
+            f'"{text}" is not a time. Write seconds, or a number with s, m, h or d: 1h, 2d.'
+        )
     return timedelta(seconds=int(match[1]) * UNITS[match[2]])
 
 
@@ -66,6 +70,11 @@ class Command(BaseCommand):
             metavar="TIME",
             help="How old the oldest waiting delivery may be: seconds, or a number with s, m, h or d. Default: 1h.",
         )
+        parser.add_argument(
+            "--ignore-dead",
+            action="store_true",
+            help="Deliveries that were given up are shown, and do not change the exit status.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not is_badges_enabled():
@@ -74,9 +83,10 @@ class Command(BaseCommand):
             found = summary()
         except DatabaseFailure as error:
             raise CommandError(f"The database could not be read: {describe(error)}", returncode=UNKNOWN) from None
+        told = troubles(found, options["max_age"], ignore_dead=options["ignore_dead"])
         if options["format"] == "json":
-            self.stdout.write(json.dumps(as_json(found, options["max_age"]), indent=2))
+            self.stdout.write(json.dumps(as_json(found, options["max_age"], told), indent=2))
         else:
-            self.stdout.write("\n".join(as_text(found, options["max_age"])))
-        if troubles(found, options["max_age"]):
+            self.stdout.write("\n".join(as_text(found, told)))
+        if told:
             sys.exit(UNHEALTHY)

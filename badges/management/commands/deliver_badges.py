@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections import Counter
+from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
 from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections
+from django.utils import timezone
 
-from badges.exceptions import BadgesError, describe
+from badges.exceptions import BadgesError
 from badges.issuing.deliveries import Attempt
 from badges.issuing.sweep import BlockedAccount, SweepReport, sweep
-from badges.management.preview import preview
+from badges.management.preview import later, preview
 from badges.management.progress import ProgressBar
 from badges.management.stopping import Stop, stop_on_signals
 from badges.models import Delivery
@@ -46,10 +49,9 @@ the signal; what was under way is then taken up after its lease.
 
 
 def _at_least_one(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("a whole number of at least 1")
+    return int(text)
 
 
 class Command(BaseCommand):
@@ -91,11 +93,9 @@ class Command(BaseCommand):
                 else:
                     self._once(options["limit"], stop)
         except DatabaseError as error:
-            raise CommandError(
-                f"The database cannot be used: {describe(error)} What was under way is taken up after its lease."
-            ) from error
+            raise CommandError(f"The database cannot be used ({_kind(error)}).{_left(options)}") from error
         except InterfaceError as error:
-            raise CommandError(f"The connection to the database broke: {describe(error)}") from error
+            raise CommandError(f"The connection to the database broke ({_kind(error)}).{_left(options)}") from error
         except BadgesError as error:
             raise CommandError(str(error)) from error
 
@@ -103,16 +103,17 @@ class Command(BaseCommand):
         report = self._sweep(limit, stop)
         if stop.requested:
             self.stdout.write("Ended by a signal; the rest is left for the next sweep.")
-        self._say(report)
+        self._say(report, see=", see below")
         for account in report.blocked:
-            if account.until is not None and report.outcomes and self._verbosity > 0:
+            if account.until is not None and self._is_reported(report):
                 self.stdout.write(_told(account))
         self._tell_by_exit_code(report)
 
     def _watch(self, seconds: int, limit: int | None, stop: Stop) -> None:
         if self._on_terminal:
-            self.stdout.write(f"Sweeping every {seconds} seconds, until Ctrl-C.")
-        total, sweeps, failures = SweepReport(), 0, 0
+            self.stdout.write(f"Sweeping every {_number(seconds, 'second')}, until Ctrl-C.")
+        outcomes: Counter[str] = Counter()
+        last, sweeps, failures = SweepReport(), 0, 0
         known: set[BlockedAccount] = set()
         while not stop.requested:
             # After a failure of the database, and where it ends connections that are idle.
@@ -121,23 +122,24 @@ class Command(BaseCommand):
                 report = self._sweep(limit, stop)
             except (InterfaceError, OperationalError) as error:
                 if not failures:
-                    self.stderr.write(f"The database is away, and is tried again and again: {describe(error)}")
+                    self.stderr.write(f"The database is away ({_kind(error)}), and is tried again and again.")
                 stop.wait(max(seconds, min(2.0**failures, LONGEST_PAUSE)))
                 failures += 1
                 continue
             if failures:
                 self.stderr.write("The database is back.")
             failures, sweeps = 0, sweeps + 1
-            total.outcomes.update(report.outcomes)
+            outcomes.update(report.outcomes)
             self._say(report)
             # Told of once, not at every sweep.
             for account in set(report.blocked) - known:
                 self.stderr.write(_told(account))
             known = set(report.blocked)
-            total.waiting, total.next_attempt_at = report.waiting, report.next_attempt_at
+            last = report
             stop.wait(seconds)
         if self._verbosity > 0:
-            self.stdout.write(f"Ended by a signal after {sweeps} sweeps. {_counted(total.outcomes)}{_waiting(total)}")
+            ended = f"Ended by a signal after {_number(sweeps, 'sweep')}."
+            self.stdout.write(f"{ended} {_counted(outcomes)}{_waiting(last)}")
 
     def _sweep(self, limit: int | None, stop: Stop) -> SweepReport:
         bar = ProgressBar(self.stdout) if self._on_terminal else None
@@ -165,36 +167,48 @@ class Command(BaseCommand):
             return attempt.outcome not in ("done", "cancelled", "postponed")
         return self._verbosity > 0
 
-    def _say(self, report: SweepReport) -> None:
+    def _say(self, report: SweepReport, see: str = "") -> None:
         for text in report.broken:
             self.stderr.write(text)
-        if self._verbosity < 1:
-            return
+        if self._is_reported(report):
+            self.stdout.write(f"{_counted(report.outcomes)}{_waiting(report, see)}")
+
+    def _is_reported(self, report: SweepReport) -> bool:
         # Cron mails whatever is printed.
-        if report.outcomes or self._on_terminal or self._verbosity > 1:
-            self.stdout.write(f"{_counted(report.outcomes)}{_waiting(report)}")
+        return self._verbosity > 0 and bool(report.outcomes or self._on_terminal or self._verbosity > 1)
 
     def _tell_by_exit_code(self, report: SweepReport) -> None:
         if report.broken:
             raise CommandError(
-                f"{len(report.broken)} badges could not be worked on at all; see above.", returncode=BROKEN
+                f"{_number(len(report.broken), 'badge')} could not be worked on at all; see above.", returncode=BROKEN
             )
         reasons = [_told(account) for account in report.blocked if account.until is None]
         if given_up := report.outcomes[Delivery.Status.DEAD]:
-            reasons.append(f"{given_up} deliveries were given up. Mend the cause and retry them in the admin.")
+            told, them = ("1 delivery was", "it") if given_up == 1 else (f"{given_up} deliveries were", "them")
+            reasons.append(f"{told} given up. Mend the cause and retry {them} in the admin.")
         if reasons:
             raise CommandError("\n".join(["A person is needed.", *reasons]), returncode=NEEDS_A_PERSON)
 
     def _preview(self, limit: int | None) -> None:
         badges: set[int] = set()
-        attempted = waiting = 0
+        attempted = following = waiting = 0
         for line in preview():
             if limit and line.badge_id not in badges and len(badges) == limit:
                 break
             badges.add(line.badge_id)
             self.stdout.write(line.text)
-            attempted, waiting = attempted + (not line.is_blocked), waiting + line.is_blocked
-        self.stdout.write(f"{attempted} would be attempted, {waiting} wait for their account. Nothing was changed.")
+            following, waiting = following + line.is_follower, waiting + line.is_blocked
+            attempted += not (line.is_follower or line.is_blocked)
+        told = [f"{attempted} would be attempted"]
+        if following:
+            told.append(f"{following} would follow if the first one of their account succeeds")
+        told.append(f"{waiting} {_verb(waiting)} for their account")
+        number, first = later()
+        if number:
+            told.append(
+                f"{number} {_verb(number)} for a later time" + (f", the first for {_time(first)}" if first else "")
+            )
+        self.stdout.write(f"{', '.join(told)}. Nothing was changed.")
 
 
 class _Formatter(DjangoHelpFormatter):
@@ -206,16 +220,42 @@ class _Formatter(DjangoHelpFormatter):
 
 def _counted(outcomes: Counter[str]) -> str:
     told = ", ".join(f"{outcomes[name]} {words}" for name, words in WORDS.items() if outcomes[name] or name == "done")
-    return f"{outcomes.total()} attempts: {told}."
+    return f"{_number(outcomes.total(), 'attempt')}: {told}."
 
 
-def _waiting(report: SweepReport) -> str:
-    if not report.waiting or report.next_attempt_at is None:
+def _waiting(report: SweepReport, see: str = "") -> str:
+    if not report.waiting:
         return ""
-    return f" {report.waiting} deliveries wait, the next one for {report.next_attempt_at:%Y-%m-%d %H:%M:%S %Z}."
+    told = "1 delivery waits" if report.waiting == 1 else f"{report.waiting} deliveries wait"
+    if report.is_all_for_accounts:
+        told += (" for its account" if report.waiting == 1 else ", all of them for an account") + see
+    if report.next_attempt_at is not None:
+        is_due = report.next_attempt_at <= timezone.now()
+        told += "; the next one is due now" if is_due else f"; the next one for {_time(report.next_attempt_at)}"
+    return f" {told}."
 
 
 def _told(account: BlockedAccount) -> str:
     if account.until is None:
         return f'The account "{account.name}" is stopped: {account.reason}'
-    return f'The account "{account.name}" rests until {account.until:%Y-%m-%d %H:%M:%S %Z}: {account.reason}'
+    return f'The account "{account.name}" rests until {_time(account.until)}: {account.reason}'
+
+
+def _number(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _verb(number: int) -> str:
+    return "waits" if number == 1 else "wait"
+
+
+def _time(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S %Z}" if moment else ""
+
+
+def _kind(error: Exception) -> str:
+    return type(error).__name__
+
+
+def _left(options: dict[str, Any]) -> str:
+    return "" if options["dry_run"] else " What was under way is taken up after its lease."

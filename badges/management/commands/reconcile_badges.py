@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import textwrap
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter, OutputWrapper
+from django.db import Error as DatabaseFailure
 from django.utils import timezone
 
 from badges.exceptions import BadgesError
@@ -20,12 +22,15 @@ from badges.providers.registry import registered
 from badges.toggles import is_badges_enabled
 
 FAILURE, WRONG_ARGUMENTS, DIFFERENCES = 1, 2, 3
+LONGEST_REASON = 160
+"""Characters of a reason in the report; stderr tells all of it."""
 EARLIEST = 1970
 """The year before which no provider has a badge, and not every service can write a time."""
 EXIT_CODES = """\
 exit codes:
   0  both sides agree, or all that differed was settled
-  1  something could not be read or settled; it is told which
+  1  something could not be read or settled; it is told which; or the database
+     cannot be used
   2  the arguments are wrong
   3  there are differences, and nothing was changed (without --apply)
 """
@@ -40,9 +45,9 @@ WORDS = {
 REMEDIES = {
     Kind.STATE: "adopted",
     Kind.REVOKED_THERE: "revoked here and announced",
-    Kind.VALID_THERE: "its revocation is queued",
+    Kind.VALID_THERE: "its revocation is set going",
     Kind.DONE_THERE: "adopted, and its delivery marked as done",
-    Kind.MISSING_THERE: "its issue is queued",
+    Kind.MISSING_THERE: "its issue is set going",
     Kind.MISSING_HERE: "adopted as awarded, and announced",
 }
 
@@ -52,8 +57,8 @@ class Command(BaseCommand):
 
     help = (
         "Compare the badges here with those that the providers hold, and print the differences: missing there, missing "
-        "here, different state. --apply adopts what the providers say and queues what is missing; a second run then "
-        "finds nothing. Badges with a delivery under way, or one that somebody cancelled, are left alone."
+        "here, different state. --apply adopts what the providers say and sets going what is missing; a second run "
+        "then finds nothing. Badges with a delivery under way, or one that somebody cancelled, are left alone."
     )
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
@@ -80,12 +85,23 @@ class Command(BaseCommand):
         if options["apply"] and not is_badges_enabled():
             raise CommandError("BADGES_ENABLED is off, so nothing could be delivered. Set it to True.")
         try:
+            self._run(options)
+        except DatabaseFailure as error:
+            raise CommandError(
+                f"The database cannot be used ({type(error).__name__}). Run it again once it can; "
+                "what was settled stays so."
+            ) from error
+
+    def _run(self, options: dict[str, Any]) -> None:
+        try:
             accounts = _accounts(options["provider"], options["account"])
         except BadgesError as error:
             raise CommandError(str(error)) from error
         printer: _Text | _JSON = _JSON(self.stdout) if options["format"] == "json" else _Text(self.stdout)
         reports = [self._reconcile(account, printer, options["since"], options["apply"]) for account in accounts]
         printer.end(reports, applied=options["apply"])
+        if not options["apply"]:
+            self._warn_of_mail(sum(report.kinds[Kind.MISSING_THERE.value] for report in reports))
         self._tell_by_exit_code(reports)
 
     def _reconcile(
@@ -101,13 +117,26 @@ class Command(BaseCommand):
         printer.account(account, report)
         return report
 
+    def _warn_of_mail(self, missing: int) -> None:
+        if missing:
+            self.stderr.write(
+                f"--apply issues again what is missing at the provider ({_number(missing, 'badge')}), and the provider "
+                "may mail the learner.",
+                self.style.WARNING,
+            )
+
     def _tell_by_exit_code(self, reports: list[Report]) -> None:
         if problems := sum(report.problems for report in reports):
             raise CommandError(
-                f"Not everything could be compared or settled: {problems} problems, see above.", returncode=FAILURE
+                f"Not everything could be compared or settled: {_number(problems, 'problem')}, see above.",
+                returncode=FAILURE,
             )
         if found := sum(report.outcomes[FOUND] for report in reports):
-            raise CommandError(f"{found} differences. --apply settles them.", returncode=DIFFERENCES)
+            them = "it" if found == 1 else "them"
+            raise CommandError(
+                f"{_number(found, 'difference')}. --apply settles {them}.",
+                returncode=DIFFERENCES,
+            )
 
 
 class _Formatter(DjangoHelpFormatter):
@@ -137,9 +166,17 @@ class _Text:
         if report.skipped:
             self._stdout.write(f"{_heading(account)}: left out. {report.skipped}")
             return
-        self._stdout.write(f"{_heading(account)}: {report.listed} badges listed there, {_counts(report.kinds)}.")
+        told = f"{_number(report.listed, 'badge')} listed there, {_counts(report.kinds)}."
+        if report.broken_off:
+            why = textwrap.shorten(report.broken_off, LONGEST_REASON, placeholder=" ...")
+            if report.listed or report.differences:
+                told = f"could not be compared to the end. {why} Until then: {told}"
+            else:
+                told = f"could not be compared. {why}"
+        self._stdout.write(f"{_heading(account)}: {told}")
         if report.strangers:
-            self._stdout.write(f"  {report.strangers} badges there belong to no learner or template here.")
+            belong = "belongs" if report.strangers == 1 else "belong"
+            self._stdout.write(f"  {_number(report.strangers, 'badge')} there {belong} to no learner or template here.")
 
     def end(self, reports: list[Report], *, applied: bool) -> None:
         if not reports:
@@ -147,24 +184,32 @@ class _Text:
             return
         outcomes: Counter[str] = sum((report.outcomes for report in reports), Counter())
         kinds: Counter[str] = sum((report.kinds for report in reports), Counter())
-        if not applied:
-            self._stdout.write(f"In all: {_counts(kinds)}. Nothing was changed.")
-            return
-        left = outcomes.total() - outcomes[APPLIED] - outcomes[FAILED]
-        self._stdout.write(
-            f"In all: {_counts(kinds)}; {outcomes[APPLIED]} settled, {left} changed meanwhile, "
-            f"{outcomes[FAILED]} not settled."
-        )
+        broken_off = _broken_off(reports)
+        told = f"{'In what was compared' if broken_off else 'In all'}: {_counts(kinds)}"
+        if applied:
+            left = outcomes.total() - outcomes[APPLIED] - outcomes[FAILED]
+            told += f"; {outcomes[APPLIED]} settled, {left} changed meanwhile, {outcomes[FAILED]} not settled."
+        else:
+            told += ". Nothing was changed."
+        self._stdout.write(told)
+        if broken_off:
+            self._stdout.write(
+                f"{broken_off} of {_number(len(reports), 'account')} could not be compared, whole or to the end."
+            )
 
 
 class _JSON:
-    """One document, written in pieces: there may be more differences than memory should hold."""
+    """One document, written in pieces: there may be more differences than memory should hold.
+
+    Documented in docs/reconcile.rst, and only ever added to.
+    """
 
     def __init__(self, stdout: OutputWrapper) -> None:
         self._stdout = stdout
         self._separator = "\n"
         self._accounts: list[dict[str, Any]] = []
-        self._stdout.write('{"differences": [', ending="")
+        at = timezone.now().astimezone(UTC).isoformat(timespec="seconds")
+        self._stdout.write(f'{{"version": 1, "at": {json.dumps(at)}, "differences": [', ending="")
 
     def finding(self, account: ProviderAccount, finding: Finding) -> None:
         found = finding.difference
@@ -190,6 +235,7 @@ class _JSON:
                 "account": account.pk,
                 "name": account.name,
                 "skipped": report.skipped,
+                "broken_off": report.broken_off,
                 "listed": report.listed,
                 "belonging_to_nobody_here": report.strangers,
                 "differences": dict(report.kinds),
@@ -203,6 +249,7 @@ class _JSON:
             "applied": applied,
             "differences": sum(report.differences for report in reports),
             "problems": sum(report.problems for report in reports),
+            "accounts_broken_off": _broken_off(reports),
         }
         self._stdout.write(f'\n], "accounts": {json.dumps(self._accounts)}, "totals": {json.dumps(totals)}}}')
 
@@ -222,10 +269,18 @@ def _states(finding: Finding) -> str:
     return f' ("{ours.state or "nothing"}" here, "{held.state}" there)'
 
 
+def _broken_off(reports: list[Report]) -> int:
+    return sum(bool(report.broken_off) for report in reports)
+
+
+def _number(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
 def _counts(kinds: Counter[str]) -> str:
     if not kinds:
         return "no differences"
-    return f"{kinds.total()} differences ({', '.join(f'{kinds[key]} {key}' for key in sorted(kinds))})"
+    return f"{_number(kinds.total(), 'difference')} ({', '.join(f'{kinds[key]} {key}' for key in sorted(kinds))})"
 
 
 def _since(text: str) -> datetime:

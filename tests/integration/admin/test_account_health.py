@@ -81,6 +81,17 @@ class TestThePage:
         for text in ("Rests until", "in 2\xa0hours", "6 failures in a row", "Credly answered 503."):
             assert text in page
 
+    @pytest.mark.parametrize(
+        ("hours", "told"), [(1, "The provider asked for a pause."), (-1, "It has rested, as the provider asked.")]
+    )
+    def test_of_one_that_was_asked_to_wait_says_so_and_counts_no_failures(
+        self, admin_client: Client, account: CredlyOrganization, hours: int, told: str
+    ) -> None:
+        AccountHealth.objects.create(account=account, paused_until=timezone.now() + HOUR * hours)
+        page = page_of(admin_client, account)
+        assert told in page
+        assert "in a row" not in page
+
     def test_of_one_that_has_rested_says_that_it_tries_again(
         self, admin_client: Client, account: CredlyOrganization
     ) -> None:

@@ -225,6 +225,13 @@ class TestThePage:
             offered = url("delivery", delivery.pk, "cancel") in content(admin_client, delivery)
             assert offered == (status in (Status.PENDING, Status.DEAD)), status
 
+    def test_is_titled_with_its_number_and_its_badge(self, admin_client: Client) -> None:
+        delivery = at_credly()
+        page = admin_client.get(url("delivery", delivery.pk, "change"))
+        assert page.context["title"] == f"Delivery {delivery.pk}: issue at the provider"
+        assert page.context["subtitle"] == str(delivery.badge)
+        assert f"<h1>Delivery {delivery.pk}: issue at the provider</h1>" in page.content.decode()
+
     def test_says_how_the_account_does(self, admin_client: Client) -> None:
         delivery = at_credly()
         health_of(delivery, stopped_at=timezone.now() - HOUR * 2)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db.models import JSONField, Value
 from django.test import Client
 from django.utils import timezone
 
@@ -14,7 +15,7 @@ from badges.data import Award, IssuedBadge
 from badges.issuing import by_hand
 from badges.issuing.by_hand import NotPossible
 from badges.issuing.deliveries import LOST, run_due
-from badges.models import Delivery
+from badges.models import Delivery, DeliveryAttempt
 from tests import factories
 from tests.factories import DeliveryFactory
 from tests.integration.admin.pages import Staff, act, messages, url
@@ -36,6 +37,18 @@ def left_by_its_worker() -> Delivery:
         status=Status.IN_PROGRESS, attempts=1, leased_until=timezone.now() - timedelta(minutes=1)
     )
     return made
+
+
+def attempt(delivery: Delivery, number: int, status: int | None, *, changes: bool = True) -> None:
+    """An attempt whose call to the provider was answered so."""
+    DeliveryAttempt.objects.create(
+        delivery=delivery,
+        number=number,
+        started_at=timezone.now(),
+        duration_ms=5,
+        outcome=DeliveryAttempt.Outcome.RETRY,
+        exchanges=[{"doing": "issuing a badge", "status": status, "changes": changes}],
+    )
 
 
 def confirm(client: Client, page: Any, *, to: str, **entered: Any) -> Any:
@@ -133,7 +146,7 @@ class TestEnding:
             f"{url('delivery')}?state=dead",
             {"action": action, "select_across": "1", "_selected_action": [dead[0].pk]},
         )
-        assert "3 deliveries are changed" in text_of(page)
+        assert "3 deliveries will be changed" in text_of(page)
         later = DeliveryFactory(status=Status.DEAD)
 
         confirm(admin_client, page, to=slug, reason=REASON)
@@ -208,7 +221,49 @@ class TestEnding:
 class TestThePageTells:
     def test_that_an_attempted_issue_may_have_reached_the_provider(self, admin_client: Client) -> None:
         attempted = DeliveryFactory(attempts=2)
+        attempt(attempted, 2, 422)
         assert "may have reached the provider" in text_of(admin_client.get(url("delivery", attempted.pk, "cancel")))
+
+    @pytest.mark.parametrize(
+        ("status", "changes", "is_told"),
+        [
+            (None, True, True),
+            (502, True, True),
+            (201, True, True),
+            (422, True, False),
+            (429, True, False),
+            (None, False, False),
+            (200, False, False),
+        ],
+    )
+    def test_whether_an_answer_leaves_open_what_was_done(
+        self, admin_client: Client, status: int | None, changes: bool, is_told: bool
+    ) -> None:
+        issue = DeliveryFactory(attempts=2, status=Status.DEAD)
+        attempt(issue, 1, status, changes=changes)
+        attempt(issue, 2, 422)
+        page = text_of(admin_client.get(url("delivery", issue.pk, "cancel")))
+        assert ("may have reached the provider" in page) is is_told
+
+    def test_survives_exchanges_that_are_none(self, admin_client: Client) -> None:
+        issue = DeliveryFactory(attempts=1)
+        attempt(issue, 1, 422)
+        for stored in (None, 7, "x", {"changes": True}, [1, None, "x"]):
+            DeliveryAttempt.objects.update(exchanges=Value(stored, JSONField()))
+            assert "may have reached" not in text_of(admin_client.get(url("delivery", issue.pk, "cancel")))
+
+    def test_how_many_may_have_reached_the_provider_in_as_many_queries_for_one_as_for_many(
+        self, admin_client: Client, django_assert_max_num_queries: Any
+    ) -> None:
+        rows = DeliveryFactory.create_batch(6, attempts=1)
+        for delivery in rows[:5]:
+            attempt(delivery, 1, None)
+        attempt(rows[5], 1, 422)
+        with django_assert_max_num_queries(30) as one:
+            act(admin_client, "delivery", "cancel", rows[0])
+        with django_assert_max_num_queries(len(one.captured_queries)):
+            page = act(admin_client, "delivery", "cancel", *rows)
+        assert "5 issues were attempted, and may have reached the provider" in text_of(page)
 
     def test_nothing_of_the_kind_of_one_that_was_never_attempted(self, admin_client: Client) -> None:
         new = DeliveryFactory()

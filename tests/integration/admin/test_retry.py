@@ -11,12 +11,15 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from badges.data import Award, IssuedBadge
+from badges.exceptions import ProviderRejected
 from badges.issuing import by_hand
 from badges.issuing.by_hand import AT_ONCE
 from badges.issuing.deliveries import due
 from badges.models import AccountHealth, Delivery
 from tests.factories import BadgeFactory, CredlyBadgeTemplateFactory, DeliveryFactory
 from tests.integration.admin.pages import Staff, act, messages, url
+from tests.integration.fake_provider import FakeProvider
 
 pytestmark = pytest.mark.django_db
 Action, Status = Delivery.Action, Delivery.Status
@@ -30,7 +33,41 @@ def test_a_dead_delivery_is_attempted_at_once(admin_client: Client, django_captu
 
     dead.refresh_from_db()
     assert (dead.status, dead.last_error) == (Status.DONE, "")
-    assert messages(page) == ["1 delivery is attempted now."]
+    assert messages(page) == ["1 delivery is due now."]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_carried_out_before_the_answer_is_told(admin_client: Client) -> None:
+    dead = DeliveryFactory(action=Action.ANNOUNCE_AWARDED, status=Status.DEAD)
+
+    page = act(admin_client, "delivery", "retry", dead)
+
+    assert messages(page) == ["1 delivery was carried out."]
+    dead.refresh_from_db()
+    assert dead.status == Status.DONE
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_failed_again_before_the_answer_is_told_with_its_error(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: FakeProvider, award: Award) -> IssuedBadge:
+        raise ProviderRejected("Credly refused the badge: the date is wrong.", status_code=422)
+
+    monkeypatch.setattr(FakeProvider, "issue", refuse)
+    dead = DeliveryFactory(badge__template=CredlyBadgeTemplateFactory(), status=Status.DEAD, attempts=1)
+
+    page = act(admin_client, "delivery", "retry", dead)
+
+    dead.refresh_from_db()
+    assert (dead.status, dead.attempts) == (Status.DEAD, 2)
+    assert messages(page) == [f"1 delivery failed again: {dead.last_error}"]
+    assert "the date is wrong" in dead.last_error
+
+
+def test_what_is_left_to_a_worker_is_due(admin_client: Client) -> None:
+    page = act(admin_client, "delivery", "retry", DeliveryFactory(status=Status.DEAD, last_error="Refused."))
+    assert messages(page) == ["1 delivery is due now."]
 
 
 def test_what_is_finished_is_left_alone_and_told(admin_client: Client) -> None:
@@ -54,7 +91,7 @@ def test_what_a_lost_worker_left_is_attempted_again(admin_client: Client) -> Non
     left.refresh_from_db()
     taken.refresh_from_db()
     assert (left.status, left.lease_token, taken.status) == (Status.PENDING, None, Status.IN_PROGRESS)
-    assert messages(page)[0] == "1 delivery is attempted now."
+    assert messages(page)[0] == "1 delivery is due now."
     assert messages(page)[-1].startswith("1 delivery was left alone")
 
 
@@ -157,6 +194,6 @@ def test_of_too_many_the_first_are_taken_and_the_number_of_the_others_is_told(
     page = act(admin_client, "delivery", "retry", *dead, done)
 
     assert Delivery.objects.filter(status=Status.PENDING).count() == 2
-    assert messages(page)[0] == "2 deliveries are attempted now."
+    assert messages(page)[0] == "2 deliveries are due now."
     assert messages(page)[1].startswith("3 more are selected.")
     assert messages(page)[2].startswith("1 delivery was left alone")

@@ -15,7 +15,7 @@ from badges.issuing import actions, awards
 from badges.issuing.actions import Done
 from badges.issuing.deliveries import Attempt, run_due
 from badges.issuing.sweep import due_work, sweep
-from badges.models import AccountHealth, Badge, Delivery
+from badges.models import AccountHealth, Badge, Delivery, ProviderAccount
 from tests.factories import BadgeTemplateFactory, UserFactory, moment
 from tests.integration.issuing.helpers import issue_of, make_due
 from tests.integration.issuing.scripted import ScriptedProvider
@@ -64,6 +64,47 @@ def test_the_report_tells_what_still_waits_and_until_when(badge: Badge, provider
 
     assert (report.outcomes["retry"], report.waiting) == (1, 1)
     assert report.next_attempt_at == issue_of(badge).next_attempt_at
+
+
+def test_the_next_time_is_not_that_of_what_waits_for_a_stopped_account(
+    badge: Badge, provider: type[ScriptedProvider]
+) -> None:
+    provider.script.append(ProviderAuthError("Refused."))
+
+    report = sweep()
+
+    assert (report.waiting, report.next_attempt_at, report.is_all_for_accounts) == (1, None, True)
+
+
+def test_the_next_time_is_the_end_of_the_rest_unless_something_else_comes_first(badge: Badge) -> None:
+    [other] = more_badges(badge, 1)
+    ends, soon = timezone.now() + timedelta(hours=2), timezone.now() + timedelta(hours=1)
+    AccountHealth.objects.create(account=ProviderAccount.objects.get(), paused_until=ends)
+    Delivery.objects.exclude(action=Delivery.Action.ISSUE).delete()
+
+    resting = sweep()
+    announced = Delivery.objects.create(badge=other, action=Delivery.Action.ANNOUNCE_AWARDED, next_attempt_at=soon)
+    both = sweep()
+
+    assert (resting.next_attempt_at, resting.is_all_for_accounts) == (ends, True)
+    assert (both.next_attempt_at, both.is_all_for_accounts) == (announced.next_attempt_at, False)
+
+
+def test_the_next_time_is_not_that_of_what_comes_after_an_earlier_delivery(
+    badge: Badge, provider: type[ScriptedProvider]
+) -> None:
+    provider.script.append(ProviderUnavailable("Down."))
+    sweep()
+    Delivery.objects.create(badge=badge, action=Delivery.Action.REVOKE)
+
+    assert sweep().next_attempt_at == issue_of(badge).next_attempt_at
+
+
+def test_the_next_time_of_what_a_worker_has_is_the_end_of_its_lease(badge: Badge) -> None:
+    ends = timezone.now() + timedelta(minutes=5)
+    Delivery.objects.all().move(Status.IN_PROGRESS, lease_token=badge.uuid, leased_until=ends)
+
+    assert sweep().next_attempt_at == ends
 
 
 def test_the_longest_waiting_badge_comes_first(badge: Badge) -> None:

@@ -17,7 +17,7 @@ from badges.data import Award
 from badges.exceptions import ProviderAuthError, ProviderRejected, ProviderUnavailable
 from badges.issuing import awards
 from badges.issuing.deliveries import run_due
-from badges.models import AccountHealth, Badge, BadgeTemplate, Delivery, DeliveryAttempt
+from badges.models import AccountHealth, Badge, BadgeTemplate, Delivery
 from tests.factories import UserFactory, moment
 from tests.integration.issuing.helpers import issue_of, make_due
 from tests.integration.issuing.scripted import ScriptedProvider
@@ -70,7 +70,7 @@ def test_it_completes_what_waited(badge: Badge, provider: type[ScriptedProvider]
 
     badge.refresh_from_db()
     assert (badge.external_id, issue_of(badge).status) == ("ext-1", Status.DONE)
-    assert output.splitlines()[-1] == "1 attempts: 1 done."
+    assert output.splitlines()[-1] == "1 attempt: 1 done."
 
 
 def test_it_tells_of_each_attempt_and_of_what_still_waits(badge: Badge, provider: type[ScriptedProvider]) -> None:
@@ -79,7 +79,7 @@ def test_it_tells_of_each_attempt_and_of_what_still_waits(badge: Badge, provider
     output = run("--limit", "5")
 
     assert f"delivery {issue_of(badge).pk} issue: retry. Down." in output
-    assert "2 attempts: 1 done, 1 to be retried. 1 deliveries wait, the next one for 2" in output
+    assert "2 attempts: 1 done, 1 to be retried. 1 delivery waits; the next one for 2" in output
 
 
 @pytest.mark.parametrize("arguments", [[], ["--limit", "3"]])
@@ -169,7 +169,7 @@ def test_what_breaks_one_badge_is_told_exits_with_1_and_does_not_keep_the_others
             raise DataError("anna@example.com")
         return execute(sql, params, many, context)
 
-    with connection.execute_wrapper(fail), pytest.raises(CommandError, match="1 badges could not be") as ended:
+    with connection.execute_wrapper(fail), pytest.raises(CommandError, match="1 badge could not be") as ended:
         run(errors=errors)
 
     assert [issue_of(badge).status, issue_of(other).status] == [Status.PENDING, Status.DONE]
@@ -181,7 +181,7 @@ def test_what_breaks_one_badge_is_told_exits_with_1_and_does_not_keep_the_others
 def test_a_delivery_that_is_given_up_exits_with_3(badge: Badge, provider: type[ScriptedProvider]) -> None:
     provider.script.append(ProviderRejected("No such template."))
 
-    with pytest.raises(CommandError, match="1 deliveries were given up") as ended:
+    with pytest.raises(CommandError, match="1 delivery was given up") as ended:
         run()
     assert ended.value.returncode == 3
     assert "1 given up" not in run()
@@ -196,7 +196,7 @@ def test_a_stopped_account_exits_with_3_until_it_works_again(badge: Badge, provi
         assert ended.value.returncode == 3
 
     AccountHealth.objects.update(next_check_at=timezone.now())
-    assert run().splitlines()[-1] == "1 attempts: 1 done."
+    assert run().splitlines()[-1] == "1 attempt: 1 done."
 
 
 def test_an_account_that_rests_is_told_of_and_is_no_reason_to_wake_anybody(
@@ -218,63 +218,71 @@ def test_a_database_that_fails_is_told_in_a_sentence(badge: Badge) -> None:
     assert (ended.value.returncode, "anna" in str(ended.value)) == (1, False)
 
 
-def test_a_dry_run_lists_what_would_be_attempted_and_does_nothing(
+@pytest.mark.parametrize(
+    ("arguments", "ending"), [([], " What was under way is taken up after its lease."), (["--dry-run"], "")]
+)
+def test_a_database_that_is_away_is_told_without_a_line_of_the_code(
+    badge: Badge, arguments: list[str], ending: str
+) -> None:
+    def fail(*args: Any) -> Any:
+        raise OperationalError("no connection for anna")
+
+    with connection.execute_wrapper(fail), pytest.raises(CommandError) as ended:
+        run(*arguments)
+    assert str(ended.value) == f"The database cannot be used (OperationalError).{ending}"
+
+
+@pytest.mark.parametrize("value", ["x", "0", "-1", "1.5"])
+@pytest.mark.parametrize("option", ["--watch", "--limit"])
+def test_a_number_that_is_none_is_told_what_it_should_be(option: str, value: str) -> None:
+    with pytest.raises(CommandError, match=f"{option}: a whole number of at least 1"):
+        run(f"{option}={value}")
+
+
+def test_the_report_tells_that_all_wait_for_a_stopped_account_and_names_no_time(
     badge: Badge, provider: type[ScriptedProvider]
 ) -> None:
-    before = list(Delivery.objects.order_by("pk").values())
-
-    lines = run("--dry-run").splitlines()
-
-    assert [line.split(",")[0] for line in lines[:-1]] == [
-        f"delivery {delivery.pk} {delivery.action}" for delivery in badge.deliveries.order_by("pk")
-    ]
-    assert lines[1].endswith(f'badge {badge.uuid}, due for 0 minutes, account "Scripted" (scripted)')
-    assert lines[-1] == "2 would be attempted, 0 wait for their account. Nothing was changed."
-    assert list(Delivery.objects.order_by("pk").values()) == before
-    assert (provider.calls, DeliveryAttempt.objects.count(), AccountHealth.objects.count()) == ([], 0, 0)
-
-
-def test_a_dry_run_tells_what_waits_for_a_stopped_account_and_asks_nobody(
-    badge: Badge, provider: type[ScriptedProvider]
-) -> None:
-    provider.script.append(ProviderAuthError("The key was refused."))
-    run_due(badge.pk)
-    AccountHealth.objects.update(next_check_at=timezone.now())
-
-    lines = run("--dry-run").splitlines()
-
-    assert lines[0].endswith("waits, the account is stopped; a sweep checks it first: The key was refused.")
-    assert lines[1] == "0 would be attempted, 1 wait for their account. Nothing was changed."
-    assert provider.calls == ["issue"]
-
-
-def test_a_dry_run_tells_what_a_worker_left_and_keeps_to_the_limit(badge: Badge) -> None:
     another(badge.template)
-    badge.deliveries.filter(action="announce_awarded").delete()
-    badge.deliveries.all().move(
-        Status.IN_PROGRESS, lease_token=badge.uuid, leased_until=moment(0), next_attempt_at=moment(0)
-    )
+    provider.script.append(ProviderAuthError("The key was refused."))
+    output = io.StringIO()
 
-    lines = run("--dry-run", "--limit", "1").splitlines()
+    with pytest.raises(CommandError, match="is stopped"):
+        call_command("deliver_badges", stdout=output)
 
-    assert len(lines) == 2
-    assert "left by its worker " in lines[0]
+    assert output.getvalue().splitlines()[-1].endswith("2 deliveries wait, all of them for an account, see below.")
 
 
-def test_a_dry_run_leaves_out_what_waits_behind_an_earlier_delivery(
-    badge: Badge, provider: type[ScriptedProvider]
+def test_the_report_tells_when_the_rest_ends_that_all_wait_for(badge: Badge, provider: type[ScriptedProvider]) -> None:
+    run()
+    Delivery.objects.filter(pk=issue_of(badge).pk).move(Status.PENDING)
+    AccountHealth.objects.update(paused_until=moment(0).replace(year=2100))
+
+    [report, rest] = run("-v", "2").splitlines()
+
+    assert report.startswith("0 attempts: 0 done. 1 delivery waits for its account, see below; the next one for 2100-")
+    assert rest.startswith('The account "Scripted" rests until 2100-')
+
+
+def test_what_is_given_up_is_logged_in_whole_sentences(
+    badge: Badge, provider: type[ScriptedProvider], caplog: pytest.LogCaptureFixture
 ) -> None:
-    provider.script.append(ProviderUnavailable("Down."))
-    run_due(badge.pk)
-    for action in (Delivery.Action.ANNOUNCE_REVOKED, Delivery.Action.REVOKE):
-        Delivery.objects.create(badge=badge, action=action)
+    provider.script.append(ProviderRejected("A fault of the sandbox"))
 
-    [listed, report] = run("--dry-run").splitlines()
-    attempted = run().splitlines()[0]
+    with pytest.raises(CommandError):
+        run()
 
-    assert listed.split(",")[0] == attempted.split(":")[0]
-    assert "announce_revoked" in listed
-    assert report.startswith("1 would be attempted")
+    assert "A fault of the sandbox. Mend the cause" in caplog.text
+
+
+def test_a_stop_is_logged_in_whole_sentences(
+    badge: Badge, provider: type[ScriptedProvider], caplog: pytest.LogCaptureFixture
+) -> None:
+    provider.script.append(ProviderAuthError("It refused the key"))
+
+    with pytest.raises(CommandError):
+        run()
+
+    assert "It refused the key. They go on by themselves" in caplog.text
 
 
 def test_watching_sweeps_until_a_signal_and_finishes_the_badge_in_hand(
@@ -287,7 +295,7 @@ def test_watching_sweeps_until_a_signal_and_finishes_the_badge_in_hand(
     output = run("--watch", "60")
 
     assert [issue_of(badge).status, issue_of(other).status] == [Status.DONE, Status.PENDING]
-    assert output.splitlines()[-1].startswith("Ended by a signal after 1 sweeps. 2 attempts: 2 done. 2 deliveries wait")
+    assert output.splitlines()[-1].startswith("Ended by a signal after 1 sweep. 2 attempts: 2 done. 2 deliveries wait")
     assert signal.getsignal(signal.SIGTERM) is before
 
 
@@ -325,7 +333,7 @@ def test_watching_outlives_a_database_that_is_away(badge: Badge, provider: type[
 
     assert issue_of(badge).status == Status.DONE
     assert [line.split(",")[0] for line in errors.getvalue().splitlines()] == [
-        "The database is away",
+        "The database is away (OperationalError)",
         "The database is back.",
     ]
 

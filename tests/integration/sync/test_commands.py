@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import Error, InterfaceError, OperationalError, connection
 
 from badges import models
 from badges.exceptions import ProviderAuthError, ProviderUnavailable
@@ -143,3 +145,40 @@ def test_a_failure_at_the_first_page_leaves_nothing_to_go_on_with(answers: Answe
     fail_at(answers, 1, ProviderAuthError("Accredible refused the key."))
     with pytest.raises(CommandError, match=r"^Acme: Accredible refused the key\.$"):
         run("sync_accredible_groups")
+
+
+@pytest.mark.parametrize("command", ["sync_accredible_groups", "sync_organization_badge_templates"])
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_a_database_that_cannot_be_used_is_told_in_a_sentence(
+    answers: Answers, command: str, error: type[Error]
+) -> None:
+    def away(*_: Any) -> None:
+        raise error("could not connect as secret-user")
+
+    with connection.execute_wrapper(away), pytest.raises(CommandError) as failed:
+        run(command)
+    assert str(failed.value).startswith(f"The database cannot be used ({error.__name__}). ")
+    assert "secret-user" not in str(failed.value)
+
+
+def test_a_database_that_goes_away_in_the_middle_does_not_hide_what_failed_before(answers: Answers) -> None:
+    factories.AccredibleAPIConfigFactory(name="No key", api_key="")
+    factories.AccredibleAPIConfigFactory(name="Acme")
+    is_away = False
+
+    def go_away(number: int) -> None:
+        nonlocal is_away
+        is_away = True
+
+    def pass_or_fail(execute: Any, *arguments: Any) -> Any:
+        if is_away:
+            raise OperationalError("gone")
+        return execute(*arguments)
+
+    answers.pages = [[listed("a")]]
+    answers.before_page = go_away
+    with connection.execute_wrapper(pass_or_fail), pytest.raises(CommandError) as failed:
+        run("sync_accredible_groups")
+    first, last = str(failed.value).splitlines()
+    assert first.startswith("No key: ")
+    assert last.startswith("The database cannot be used (OperationalError). ")

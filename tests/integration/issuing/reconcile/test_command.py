@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import Error, InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from badges.exceptions import ProviderUnavailable
@@ -49,7 +51,7 @@ def test_where_both_sides_agree_it_says_so_and_ends_with_0(badge: Badge) -> None
 
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.splitlines() == [
-        'scripted account "Scripted": 1 badges listed there, no differences.',
+        'scripted account "Scripted": 1 badge listed there, no differences.',
         "In all: no differences. Nothing was changed.",
     ]
 
@@ -59,7 +61,7 @@ def test_a_difference_is_a_line_and_without_apply_it_ends_with_3(badge: Badge) -
 
     ran = Ran()
 
-    assert (ran.code, ran.complaint) == (3, "1 differences. --apply settles them.")
+    assert (ran.code, ran.complaint) == (3, "1 difference. --apply settles it.")
     assert ran.out.splitlines()[0] == (
         f'badge {badge.uuid}, template "{badge.template.name}", user {badge.user_id}: awarded here, revoked at the '
         'provider ("pending" here, "revoked" there).'
@@ -74,7 +76,7 @@ def test_with_apply_it_tells_what_was_done_and_ends_with_0(badge: Badge) -> None
     assert ran.code == 0
     assert ran.out.splitlines()[0].endswith('("pending" here, "revoked" there): revoked here and announced.')
     assert ran.out.splitlines()[-1] == (
-        "In all: 1 differences (1 revoked_there); 1 settled, 0 changed meanwhile, 0 not settled."
+        "In all: 1 difference (1 revoked_there); 1 settled, 0 changed meanwhile, 0 not settled."
     )
     assert Ran().code == 0
 
@@ -117,7 +119,38 @@ def test_json_is_one_document(badge: Badge) -> None:
         "external_id": badge.external_id,
     }
     assert document["accounts"][0]["belonging_to_nobody_here"] == 1
-    assert document["totals"] == {"applied": False, "differences": 2, "problems": 0}
+    assert document["totals"] == {"applied": False, "differences": 2, "problems": 0, "accounts_broken_off": 0}
+
+
+def test_json_tells_its_version_and_when_the_run_began(template: BadgeTemplate) -> None:
+    before = timezone.now().replace(microsecond=0)
+
+    document = json.loads(Ran("--format", "json").out)
+
+    at = datetime.fromisoformat(document["at"])
+    assert document["version"] == 1
+    assert at.utcoffset() == timedelta(0)
+    assert before <= at <= timezone.now()
+
+
+def test_json_tells_why_an_account_could_not_be_compared(template: BadgeTemplate) -> None:
+    ListingProvider.fails_after[0] = ProviderUnavailable("The provider is down.")
+
+    document = json.loads(Ran("--format", "json").out)
+
+    assert document["accounts"][0]["broken_off"] == "The provider is down."
+    assert document["totals"]["accounts_broken_off"] == 1
+
+
+def test_every_key_of_the_json_is_documented(badge: Badge) -> None:
+    ListingProvider.put(badge.external_id, "accepted")
+    document = json.loads(Ran("--format", "json").out)
+    page = (Path(__file__).parents[4] / "docs" / "reconcile.rst").read_text()
+
+    nested = [document["differences"][0], document["accounts"][0], document["totals"]]
+    keys = {"version", "at", "differences[]", "accounts[]", "totals"} | {f".{key}" for part in nested for key in part}
+    assert set(document) == {"version", "at", "differences", "accounts", "totals"}
+    assert {key for key in keys if f"``{key}``" not in page} == set()
 
 
 def test_json_without_differences_is_a_document_too(template: BadgeTemplate) -> None:
@@ -129,7 +162,7 @@ def test_badges_of_nobody_here_are_counted(template: BadgeTemplate) -> None:
 
     ran = Ran()
 
-    assert "  1 badges there belong to no learner or template here." in ran.out
+    assert "  1 badge there belongs to no learner or template here." in ran.out
     assert ran.code == 0
 
 
@@ -144,6 +177,77 @@ def test_a_provider_that_fails_does_not_keep_the_others_from_being_compared(badg
     assert "provider says something else than is written down here" in ran.out
     assert 'scripted account "Scripted": The comparison ended before its end: The provider is down.' in ran.err
     assert f'{second.provider} account "Second": The comparison ended before its end' in ran.err
+
+
+def test_an_account_that_could_not_be_read_is_not_said_to_agree(template: BadgeTemplate) -> None:
+    ListingProvider.fails_after[0] = ProviderUnavailable("The provider is down.")
+
+    ran = Ran()
+
+    assert ran.out.splitlines() == [
+        'scripted account "Scripted": could not be compared. The provider is down.',
+        "In what was compared: no differences. Nothing was changed.",
+        "1 of 1 account could not be compared, whole or to the end.",
+    ]
+    assert ran.complaint == "Not everything could be compared or settled: 1 problem, see above."
+
+
+def test_an_account_that_was_read_in_part_tells_how_far(badge: Badge) -> None:
+    ProviderAccount.objects.create(provider="scripted", name="Second", api_key="k", external_id="2")
+    ListingProvider.fails_after[1] = ProviderUnavailable("The provider is down.")
+
+    lines = Ran("--apply").out.splitlines()
+
+    assert lines[0] == (
+        'scripted account "Scripted": could not be compared to the end. The provider is down. Until then: 1 badge '
+        "listed there, no differences."
+    )
+    assert lines[-2].startswith("In what was compared: no differences; 0 settled")
+    assert lines[-1] == "2 of 2 accounts could not be compared, whole or to the end."
+
+
+def test_a_long_reason_is_short_in_the_report_and_whole_on_stderr(template: BadgeTemplate) -> None:
+    reason = "The provider is down. " + "More of it. " * 50 + "The end."
+    ListingProvider.fails_after[0] = ProviderUnavailable(reason)
+
+    ran = Ran()
+
+    assert len(ran.out.splitlines()[0]) < 230
+    assert reason in ran.err
+
+
+@pytest.mark.parametrize("format_", ["text", "json"])
+def test_a_look_warns_that_issuing_again_may_mail_the_learner(badge: Badge, format_: str) -> None:
+    ListingProvider.rows.clear()
+
+    assert Ran("--format", format_).err == (
+        "--apply issues again what is missing at the provider (1 badge), and the provider may mail the learner.\n"
+    )
+
+
+def test_only_what_is_missing_there_is_warned_of_and_only_before_it_is_done(badge: Badge) -> None:
+    ListingProvider.put(badge.external_id, "accepted")
+    assert "mail" not in Ran().err
+    ListingProvider.rows.clear()
+
+    ran = Ran("--apply")
+
+    assert "mail" not in ran.err
+    assert ran.out.splitlines()[0].endswith("missing at the provider: its issue is set going.")
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_a_database_that_cannot_be_used_ends_it_with_a_sentence(template: BadgeTemplate, error: type[Error]) -> None:
+    def away(*_: Any) -> None:
+        raise error("could not connect as secret-user")
+
+    with connection.execute_wrapper(away):
+        ran = Ran("--format", "json")
+
+    assert ran.code == 1
+    assert ran.complaint.startswith(f"The database cannot be used ({error.__name__}). ")
+    assert "secret-user" not in ran.complaint
+    assert ran.out == ""
 
 
 def test_a_provider_that_lists_nothing_is_left_out_with_a_sentence(badge: Badge, settings: Any) -> None:
