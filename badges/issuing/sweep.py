@@ -8,13 +8,13 @@ from datetime import datetime
 
 from attrs import define, field, frozen
 from django.db import Error, connection
-from django.db.models import Case, Count, Exists, F, Min, OuterRef, Q, When
+from django.db.models import Case, Count, F, Min, Q, When
 from django.utils import timezone
 
 from badges.exceptions import describe
 from badges.issuing import health
 from badges.issuing.account_checks import check_stopped
-from badges.issuing.deliveries import ANNOUNCEMENTS, LANES, PROVIDER_CALLS, Attempt, first_due, run_due
+from badges.issuing.deliveries import ANNOUNCEMENTS, LANES, PROVIDER_CALLS, Attempt, due, first_due, run_due
 from badges.models import AccountHealth, Delivery, DeliveryAttempt
 
 RETRY = DeliveryAttempt.Outcome.RETRY
@@ -58,14 +58,17 @@ OnBadge = Callable[[int, int, list[Attempt]], None]
 """Is told how many badges are done, of how many, and what came of the last one."""
 
 
-def due_work(now: datetime | None = None, blocked: list[int] | None = None) -> dict[int, set[int | None]]:
+def due_work(
+    now: datetime | None = None, blocked: list[int] | None = None, *, is_limited: bool = False
+) -> dict[int, set[int | None]]:
     """What a sweep would work on: badge -> the accounts that its due deliveries need, None for an announcement.
 
     The longest waiting badge comes first. What waits for one of the ``blocked`` accounts is left out.
     Read at once, not by a cursor: an open one would keep SQLite's writers out while deliveries are carried out.
     """
     now = now or timezone.now()
-    waiting = first_due(now)
+    # What waits behind an earlier delivery costs a look each, and must not fill a limit.
+    waiting = first_due(now) if is_limited else due(now)
     if blocked:
         waiting = waiting.exclude(action__in=PROVIDER_CALLS, badge__template__account_id__in=blocked)
     work: dict[int, set[int | None]] = {}
@@ -94,15 +97,16 @@ def sweep(
         django.db.Error: the database is away.
     """
     check_stopped()
-    one = _Sweep(patience)
-    work = list(due_work(blocked=sorted(account for account in one.blocked if account)).items())[:limit]
+    one, began = _Sweep(patience), timezone.now()
+    blocked = sorted(account for account in one.blocked if account)
+    work = list(due_work(blocked=blocked, is_limited=limit is not None).items())[:limit]
     for number, (badge_id, needs) in enumerate(work, start=1):
         if is_stopping():
             break
         attempts = one.work_on(badge_id) if needs - one.blocked else []
         if on_badge is not None:
             on_badge(number, len(work), attempts)
-    return _closed(one.report)
+    return _closed(one.report, began if limit is None and not is_stopping() else None)
 
 
 class _Sweep:
@@ -145,37 +149,39 @@ def _is_connected() -> bool:
     return connection.connection is not None and bool(connection.is_usable())
 
 
-def _closed(report: SweepReport) -> SweepReport:
+def _closed(report: SweepReport, done_until: datetime | None) -> SweepReport:
+    """Complete the report. What was due until ``done_until`` and is open waits for another one, or its account."""
     rows = AccountHealth.objects.filter(pk__in=health.blocked_accounts()).select_related("account")
     blocked = {row.pk: _blocked(row) for row in rows}
     report.blocked = tuple(blocked.values())
     times: list[datetime] = []
     is_all_for_accounts = True
-    for account_id, number, first in _open_by_account():
+    for account_id, number, first in _open_by_account(done_until, is_any_blocked=bool(blocked)):
         report.waiting += number
         account = blocked.get(account_id) if account_id else None
         is_all_for_accounts &= account is not None
-        if first is None or (account is not None and account.until is None):
-            continue
-        times.append(max(first, account.until) if account is not None and account.until else first)
+        if account is not None and account.until is not None:
+            times.append(max(first or account.until, account.until))
+        elif account is None and first is not None:
+            times.append(first)
     report.next_attempt_at = min(times, default=None)
     report.is_all_for_accounts = is_all_for_accounts and report.waiting > 0
     return report
 
 
-def _open_by_account() -> Iterable[tuple[int | None, int, datetime | None]]:
+def _open_by_account(
+    done_until: datetime | None, *, is_any_blocked: bool
+) -> Iterable[tuple[int | None, int, datetime | None]]:
     """The account that deliveries need (None for announcements), how many are open, and when the first is due."""
-    found = Delivery.objects.filter(status__in=Delivery.OPEN)
-    earlier = found.filter(badge_id=OuterRef("badge_id"), pk__lt=OuterRef("pk"))
-    is_behind = Q()
-    for lane in LANES:
-        # Its own time says nothing while another one comes first.
-        is_behind |= Q(action__in=lane) & Q(Exists(earlier.filter(action__in=lane)))
+    found = Delivery.objects.filter(status__in=Delivery.OPEN).order_by().annotate(own_time=OWN_TIME)
+    first = Min("own_time", filter=Q(own_time__gt=done_until) if done_until is not None else None)
+    if not is_any_blocked:
+        # Without the joins, which cost much where a great many wait.
+        row = found.aggregate(number=Count("pk"), first=first)
+        return [(None, row["number"], row["first"])]
     needs = Case(When(action__in=PROVIDER_CALLS, then=F("badge__template__account_id")), default=None)
-    by_account = found.order_by().annotate(needs=needs).values("needs")
-    return by_account.annotate(number=Count("pk"), first=Min(OWN_TIME, filter=~is_behind)).values_list(
-        "needs", "number", "first"
-    )
+    by_account = found.annotate(needs=needs).values("needs")
+    return by_account.annotate(number=Count("pk"), first=first).values_list("needs", "number", "first")
 
 
 def _blocked(row: AccountHealth) -> BlockedAccount:
