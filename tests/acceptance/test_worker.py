@@ -105,7 +105,7 @@ def test_a_failed_issue_keeps_the_award_and_the_sweep_completes_it(
 
     report = project.manage("deliver_badges")
 
-    assert "1 attempts: 1 done" in report
+    assert "1 attempt: 1 done" in report
     [badge] = badges(project)
     assert (badge["status"], badge["state"]) == ("awarded", "pending")
     assert badge["external_id"] in str(provider.state())
