@@ -209,7 +209,7 @@ def _carry_out(
             health.failed(account, error, probe)
         return after_failure(delivery, error)
     if gate is not None:
-        health.succeeded(gate.account_id, gate.seen)
+        health.succeeded(gate.account_id, probe)
     return succeeded(done, issued)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 
 from attrs import define, field
 from django.db.models import Case, F, Q, Value, When
@@ -33,8 +32,6 @@ class Gate:
     """Seconds that a call may wait for its turn before it is refused."""
     exchanges: list[Exchange] = field(factory=list)
     """What was asked and answered, in order."""
-    seen: datetime | None = None
-    """When the account had last failed as this work began: what failed later is newer than its success."""
     _is_prepaid: bool = False
     _is_under_way: bool = False
 
@@ -152,5 +149,4 @@ def calls_of(account: ProviderAccount, *, patience: float = 60.0) -> Iterator[Ga
 
 def gate_of(account: ProviderAccount, *, patience: float = 0.0) -> Gate:
     """The gate of an account, with the ceiling that its provider's section of the settings gives it."""
-    row = health.of(account.pk)
-    return Gate(row.pk, registry.provider_settings(account.provider).rate, patience, seen=row.last_error_at)
+    return Gate(health.of(account.pk).pk, registry.provider_settings(account.provider).rate, patience)

@@ -59,6 +59,8 @@ class Probe:
     """The one call that tries an account after its rest."""
 
     account_id: int
+    paused_until: datetime
+    """The end of the rest after which it tries. It ends this rest, and none that began meanwhile."""
     ends: datetime
     """When another worker makes the next one: the worker of this one may have been killed."""
 
@@ -81,17 +83,20 @@ def admission(account: ProviderAccount) -> Admission | Probe:
         return Admission.BLOCKED
     if health.paused_until is None:
         return Admission.FREE
-    if health.paused_until > now:
+    if health.paused_until > now or (health.probing_until is not None and health.probing_until > now):
         return Admission.BLOCKED
     # Who still finds the row as it was read makes the probe; the others wait for what comes of it.
     ends = now + timedelta(seconds=get_config().deliveries.lease)
-    won = AccountHealth.objects.filter(pk=account.pk, paused_until=health.paused_until).update(paused_until=ends)
-    return Probe(account.pk, ends) if won else Admission.BLOCKED
+    as_read = AccountHealth.objects.filter(
+        pk=account.pk, paused_until=health.paused_until, probing_until=health.probing_until
+    )
+    won = as_read.update(probing_until=ends)
+    return Probe(account.pk, health.paused_until, ends) if won else Admission.BLOCKED
 
 
 def give_back(probe: Probe) -> None:
-    """A probe came to nothing that tells how the provider does: the next worker makes it."""
-    AccountHealth.objects.filter(pk=probe.account_id, paused_until=probe.ends).update(paused_until=timezone.now())
+    """A probe is over. Where it told nothing of how the provider does, the next worker makes another one."""
+    AccountHealth.objects.filter(pk=probe.account_id, probing_until=probe.ends).update(probing_until=None)
 
 
 def fingerprint(account: ProviderAccount) -> str:
@@ -104,22 +109,18 @@ def fingerprint(account: ProviderAccount) -> str:
     return salted_hmac("badges.issuing.health", repr((account.external_id, parts)), algorithm="sha256").hexdigest()
 
 
-def succeeded(account_id: int, seen: datetime | None) -> None:
+def succeeded(account_id: int, probe: Probe | None = None) -> None:
     """A delivery was carried out, so the key is good for more than reading.
 
     Arguments:
         account_id: the account.
-        seen: when it had last failed as the attempt began. What failed meanwhile is newer news: its pause stays.
+        probe: the probe that it was, if it was one.
     """
     now = timezone.now()
-    as_seen = AccountHealth.objects.filter(pk=account_id, last_error_at=seen)
-    if seen is None:
-        as_seen = AccountHealth.objects.filter(pk=account_id, last_error_at__isnull=True)
-    troubled = Q(failures__gt=0) | Q(paused_until__isnull=False)
-    as_seen.filter(troubled).update(failures=0, paused_until=None)
-    known = AccountHealth.objects.filter(pk=account_id)
     is_old = Q(proven_at__isnull=True) | Q(proven_at__lt=now - SUCCESS_IS_WRITTEN_EVERY) | Q(stops__gt=0)
-    known.filter(is_old, stopped_at__isnull=True).update(proven_at=now, last_success_at=now, stops=0)
+    known = AccountHealth.objects.filter(is_old, pk=account_id, stopped_at__isnull=True)
+    known.update(proven_at=now, last_success_at=now, stops=0)
+    _well(account_id, probe)
 
 
 def read(account_id: int) -> None:
@@ -151,9 +152,11 @@ def failed(account: ProviderAccount, error: Exception, probe: Probe | None = Non
     if isinstance(error, STOPS):
         stop(account, describe(error))
     elif isinstance(error, ProviderRejected | NotShown):
-        _well(account, probe)
+        read(account.pk)
+        _well(account.pk, probe)
     elif isinstance(error, ProviderRateLimited):
-        _rest(account, error, probe, timezone.now() + rate_limit_pause(error, get_config().deliveries))
+        _note_error(account, error)
+        _pause(account, timezone.now() + rate_limit_pause(error, get_config().deliveries))
     elif isinstance(error, ProviderError):
         _count_failure(account, error, probe)
 
@@ -236,9 +239,11 @@ def until_check(times: int) -> timedelta:
 
 
 def blocked_accounts(now: datetime | None = None) -> list[int]:
-    """The ids of the accounts that must not be called now: stopped, or resting."""
-    blocked = Q(stopped_at__isnull=False) | Q(paused_until__gt=now or timezone.now())
-    return list(AccountHealth.objects.filter(blocked).values_list("pk", flat=True))
+    """The ids of the accounts that must not be called now: stopped, resting, or tried by one delivery."""
+    now = now or timezone.now()
+    blocked = Q(stopped_at__isnull=False) | Q(paused_until__gt=now)
+    is_tried = Q(paused_until__isnull=False, probing_until__gt=now)
+    return list(AccountHealth.objects.filter(blocked | is_tried).values_list("pk", flat=True))
 
 
 def forget(account_ids: Iterable[int]) -> None:
@@ -247,14 +252,12 @@ def forget(account_ids: Iterable[int]) -> None:
     resting.update(paused_until=timezone.now())
 
 
-def _well(account: ProviderAccount, probe: Probe | None) -> None:
-    """The provider refused something as one that is well does."""
-    read(account.pk)
-    known = AccountHealth.objects.filter(pk=of(account.pk).pk)
-    # Failures in a row are over; a pause is ended by its probe alone.
+def _well(account_id: int, probe: Probe | None) -> None:
+    """Failures in a row are over. A rest is ended by its probe alone: other calls were under way before it began."""
+    known = AccountHealth.objects.filter(pk=account_id)
     known.filter(failures__gt=0, paused_until__isnull=True).update(failures=0)
     if probe is not None:
-        known.filter(paused_until=probe.ends).update(failures=0, paused_until=None)
+        known.filter(paused_until=probe.paused_until).update(failures=0, paused_until=None)
 
 
 def _note_error(account: ProviderAccount, error: Exception) -> None:
@@ -263,26 +266,20 @@ def _note_error(account: ProviderAccount, error: Exception) -> None:
     )
 
 
-def _pause(account: ProviderAccount, until: datetime, probe: Probe | None) -> int:
+def _pause(account: ProviderAccount, until: datetime) -> int:
     """Let an account rest; a longer rest that is there already stays."""
     rests_less = Q(paused_until__isnull=True) | Q(paused_until__lt=until)
-    if probe is not None:
-        rests_less |= Q(paused_until=probe.ends)
     return AccountHealth.objects.filter(rests_less, pk=account.pk, stopped_at__isnull=True).update(paused_until=until)
-
-
-def _rest(account: ProviderAccount, error: Exception, probe: Probe | None, until: datetime) -> None:
-    _note_error(account, error)
-    _pause(account, until, probe)
 
 
 def _count_failure(account: ProviderAccount, error: Exception, probe: Probe | None) -> None:
     config, now = get_config().deliveries, timezone.now()
     _note_error(account, error)
-    # While it rests, only its probe tells something new: others that fail now were under way before.
-    tells = Q(paused_until__isnull=True) | Q(paused_until__lte=now)
+    # While it rests and is tried, only its probe tells something new: others that fail now were under way before.
+    is_tried = Q(probing_until__isnull=False, probing_until__gt=now)
+    tells = Q(paused_until__isnull=True) | (Q(paused_until__lte=now) & ~is_tried)
     if probe is not None:
-        tells |= Q(paused_until=probe.ends)
+        tells |= Q(probing_until=probe.ends)
     row = AccountHealth.objects.filter(pk=account.pk)
     if not row.filter(tells).update(failures=F("failures") + 1):
         return
@@ -291,7 +288,7 @@ def _count_failure(account: ProviderAccount, error: Exception, probe: Probe | No
     if rests < 1:
         return
     until = now + resting_time(rests, first=config.pause, longest=config.longest_pause)
-    if _pause(account, until, probe):
+    if _pause(account, until):
         logger.warning(
             'The %s account "%s" rests until %s after %d failures in a row; then one delivery tries: %s',
             account.provider,

@@ -187,4 +187,5 @@ def _open_by_account(
 def _blocked(row: AccountHealth) -> BlockedAccount:
     if row.stopped_at is not None:
         return BlockedAccount(row.account.name, row.stop_reason, None)
-    return BlockedAccount(row.account.name, row.last_error, row.paused_until)
+    ends = [moment for moment in (row.paused_until, row.probing_until) if moment is not None]
+    return BlockedAccount(row.account.name, row.last_error, max(ends))

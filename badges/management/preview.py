@@ -101,8 +101,9 @@ def _ago(since: datetime, now: datetime) -> str:
 
 def _why(row: AccountHealth, now: datetime) -> str:
     if row.stopped_at is None:
-        until = f"{row.paused_until:%Y-%m-%d %H:%M:%S %Z}" if row.paused_until else "its probe ends"
-        return f"waits, the account rests until {until}: {row.last_error}"
+        if row.paused_until is None or row.paused_until <= now:
+            return f"waits, a delivery is trying the account at this moment: {row.last_error}"
+        return f"waits, the account rests until {row.paused_until:%Y-%m-%d %H:%M:%S %Z}: {row.last_error}"
     is_checked = row.next_check_at is None or row.next_check_at <= now
     checked = "; a sweep checks it first" if is_checked else ""
     return f"waits, the account is stopped{checked}: {row.stop_reason}"

@@ -34,6 +34,7 @@ class Migration(migrations.Migration):
                 ('next_check_at', models.DateTimeField(blank=True, null=True, verbose_name='next check at')),
                 ('failures', models.PositiveIntegerField(default=0, verbose_name='failures in a row')),
                 ('paused_until', models.DateTimeField(blank=True, null=True, verbose_name='paused until')),
+                ('probing_until', models.DateTimeField(blank=True, null=True, verbose_name='being tried until')),
                 ('proven_at', models.DateTimeField(blank=True, null=True, verbose_name='key proven at')),
                 ('last_success_at', models.DateTimeField(blank=True, null=True, verbose_name='last success at')),
                 ('last_error_at', models.DateTimeField(blank=True, null=True, verbose_name='last error at')),

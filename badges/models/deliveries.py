@@ -37,6 +37,12 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
             values = {"lease_token": None, "leased_until": None, "finished_at": finished_at, **values}
         return super(DeliveryQuerySet, self.filter(status__in=sources)).update(status=to, modified=now, **values)
 
+    def bulk_create(self, objs: Iterable[Delivery], *args: Any, **kwargs: Any) -> list[Delivery]:
+        created = super().bulk_create(objs, *args, **kwargs)
+        for delivery in created:
+            delivery._stored_status = delivery.status
+        return created
+
     def update(self, **kwargs: Any) -> int:
         if "status" in kwargs:
             raise ForbiddenMove("The status of deliveries is changed by move(), which knows the allowed moves.")
@@ -132,15 +138,18 @@ class Delivery(TimeStamped):
         self._stored_status = self.__dict__.get("status")
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        if self._stored_status is not None:
-            if self.status != self._stored_status:
+        if not self._state.adding:
+            fields = kwargs.get("update_fields")
+            # Not loaded, and then set, is changed as well.
+            is_changed = self.__dict__.get("status", self._stored_status) != self._stored_status
+            if is_changed or "status" in (fields or ()):
                 raise ForbiddenMove("The status of a delivery is changed by move(), which knows the allowed moves.")
-            if kwargs.get("update_fields") is None and not args:
+            if fields is None and not args:
                 # The status that was read may be an old one by now.
-                names = (field.name for field in self._meta.concrete_fields if not field.primary_key)
-                kwargs["update_fields"] = [name for name in names if name != "status"]
+                loaded = (one for one in self._meta.concrete_fields if one.attname in self.__dict__)
+                kwargs["update_fields"] = [one.name for one in loaded if one.name != "status" and not one.primary_key]
         super().save(*args, **kwargs)
-        self._stored_status = self.status
+        self._stored_status = self.__dict__.get("status")
 
 
 _S = Delivery.Status

@@ -28,6 +28,8 @@ class AccountHealth(models.Model):
     next_check_at = models.DateTimeField(_("next check at"), null=True, blank=True)
     failures = models.PositiveIntegerField(_("failures in a row"), default=0)
     paused_until = models.DateTimeField(_("paused until"), null=True, blank=True)
+    # While one delivery tries an account after its rest; the worker of it may have been killed.
+    probing_until = models.DateTimeField(_("being tried until"), null=True, blank=True)
     # The last time that a key was good for more than reading.
     proven_at = models.DateTimeField(_("key proven at"), null=True, blank=True)
     last_success_at = models.DateTimeField(_("last success at"), null=True, blank=True)

@@ -26,7 +26,7 @@ from badges.issuing.health import Admission, Probe
 from badges.models import AccountHealth, Badge, Delivery, ProviderAccount
 from badges.providers import registry, traffic
 from tests.factories import UserFactory, moment
-from tests.integration.issuing.helpers import issue_of
+from tests.integration.issuing.helpers import issue_of, let_the_rest_end
 from tests.integration.issuing.scripted import ScriptedProvider
 
 pytestmark = pytest.mark.django_db
@@ -53,10 +53,6 @@ def rested(account: ProviderAccount) -> ProviderAccount:
         health.failed(account, DOWN)
     let_the_rest_end()
     return account
-
-
-def let_the_rest_end() -> None:
-    AccountHealth.objects.update(paused_until=timezone.now() - timedelta(seconds=1))
 
 
 def rests_for() -> float:
@@ -171,27 +167,21 @@ def test_a_call_that_was_under_way_does_not_end_the_lease_of_the_probe_when_it_f
 
     health.failed(rested, DOWN)
 
-    assert AccountHealth.objects.get().paused_until == probe.ends
+    row = AccountHealth.objects.get()
+    assert (row.paused_until, row.probing_until) == (probe.paused_until, probe.ends)
+    assert health.admission(rested) is Admission.BLOCKED
 
 
-def test_a_short_pause_asked_of_a_call_under_way_does_not_end_the_lease_of_the_probe(rested: ProviderAccount) -> None:
-    probe = health.admission(rested)
-    assert isinstance(probe, Probe)
-
-    health.failed(rested, ProviderRateLimited("Slow down.", retry_after=2))
-
-    assert AccountHealth.objects.get().paused_until == probe.ends
-
-
-def test_a_probe_that_succeeds_does_not_end_a_longer_pause_that_came_meanwhile(
-    rested: ProviderAccount, badge: Badge, provider: type[ScriptedProvider]
+@pytest.mark.parametrize("seconds", [60, 3600])
+def test_a_probe_that_succeeds_does_not_end_a_pause_that_another_was_asked_for_meanwhile(
+    rested: ProviderAccount, badge: Badge, provider: type[ScriptedProvider], seconds: int
 ) -> None:
-    error = ProviderRateLimited("Slow down.", retry_after=3600)
+    error = ProviderRateLimited("Slow down.", retry_after=seconds)
     provider.script.append(lambda award: health.failed(rested, error))
 
     run_due(badge.pk)
 
-    assert rests_for() > 3590
+    assert rests_for() > seconds - 10
 
 
 def test_a_probe_that_is_rate_limited_rests_as_long_as_it_was_asked(

@@ -11,7 +11,7 @@ from django.db import DataError
 from django.utils import timezone
 
 from badges.data import AccountInfo, Award
-from badges.exceptions import ProviderAuthError, ProviderError, ProviderRejected, ProviderUnavailable
+from badges.exceptions import CeilingReached, ProviderAuthError, ProviderError, ProviderRejected, ProviderUnavailable
 from badges.issuing import awards, health
 from badges.issuing.deliveries import run_due
 from badges.issuing.sweep import sweep
@@ -240,6 +240,21 @@ def test_each_check_that_fails_puts_the_next_one_off_longer(
         pauses.append((next_check_at - timezone.now()).total_seconds())
 
     assert all(later > 1.9 * former for former, later in pairwise(pauses))
+
+
+def test_a_check_that_our_own_ceiling_put_off_is_still_to_be_made_and_is_no_failed_one(
+    badge: Badge, provider: type[ScriptedProvider], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider.script.append(ProviderAuthError("Refused."))
+    run_due(badge.pk)
+    let_the_check_be_due()
+    refuse_checks(monkeypatch, provider, CeilingReached("Wait.", retry_after=5.0))
+
+    sweep()
+
+    row = AccountHealth.objects.get()
+    assert row.next_check_at is not None
+    assert (row.stops, row.next_check_at <= timezone.now()) == (1, True)
 
 
 def test_a_check_that_fails_leaves_the_account_stopped_with_its_reason(

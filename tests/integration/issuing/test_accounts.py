@@ -27,7 +27,7 @@ from badges.issuing.sweep import sweep
 from badges.models import AccountHealth, Badge, Delivery, ProviderAccount
 from badges.providers import traffic
 from tests.factories import UserFactory, moment
-from tests.integration.issuing.helpers import issue_of, make_due
+from tests.integration.issuing.helpers import issue_of, let_the_rest_end, make_due
 from tests.integration.issuing.scripted import SETTINGS, ScriptedProvider
 
 pytestmark = pytest.mark.django_db
@@ -41,11 +41,6 @@ def others(badge: Badge, number: int) -> list[Badge]:
 
 def account_of(badge: Badge) -> ProviderAccount:
     return ProviderAccount.objects.get(templates=badge.template)
-
-
-def rested() -> None:
-    """Let the rest of all accounts be over."""
-    AccountHealth.objects.update(paused_until=timezone.now() - timedelta(seconds=1))
 
 
 @pytest.fixture
@@ -191,7 +186,7 @@ def rest(account: ProviderAccount) -> None:
     """Bring an account to rest, and let the rest be over."""
     for _ in range(5):
         health.failed(account, ProviderUnavailable("Down."))
-    rested()
+    let_the_rest_end()
 
 
 def test_after_its_rest_one_call_at_a_time_tries_the_account(badge: Badge, provider: type[ScriptedProvider]) -> None:
@@ -250,7 +245,7 @@ def test_a_probe_whose_worker_was_killed_is_followed_by_another(badge: Badge, pr
     [other] = others(badge, 1)
     run_due(other.pk)
     assert issue_of(other).status == Status.PENDING
-    rested()
+    let_the_rest_end()
 
     run_due(other.pk)
 

@@ -227,6 +227,33 @@ def test_a_delivery_that_was_read_does_not_change_its_status_by_save() -> None:
         delivery.save(update_fields=["status"])
 
 
+def test_a_delivery_that_was_read_without_its_status_does_not_change_it_by_save() -> None:
+    delivery = Delivery.objects.only("note").get(pk=DeliveryFactory().pk)
+    delivery.status = Status.CANCELLED
+
+    with pytest.raises(ForbiddenMove):
+        delivery.save()
+
+
+def test_a_delivery_that_was_created_in_bulk_does_not_change_its_status_by_save() -> None:
+    [delivery] = Delivery.objects.bulk_create([Delivery(badge=BadgeFactory(), action=Action.ISSUE)])
+    delivery.status = Status.CANCELLED
+
+    with pytest.raises(ForbiddenMove):
+        delivery.save()
+
+
+def test_a_delivery_that_was_read_in_part_is_saved_in_part() -> None:
+    delivery = Delivery.objects.only("note").get(pk=DeliveryFactory(last_error="Down.").pk)
+    Delivery.objects.filter(pk=delivery.pk).move(Status.CANCELLED)
+    delivery.note = "Seen."
+
+    delivery.save()
+
+    stored = Delivery.objects.get(pk=delivery.pk)
+    assert (stored.status, stored.note, stored.last_error) == (Status.CANCELLED, "Seen.", "Down.")
+
+
 @pytest.mark.parametrize("is_read", [False, True])
 def test_a_delivery_that_is_saved_late_does_not_bring_an_old_status_back(is_read: bool) -> None:
     stale: Delivery = DeliveryFactory()

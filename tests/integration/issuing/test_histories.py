@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
-from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -34,9 +32,9 @@ from badges.exceptions import (
 from badges.issuing import awards
 from badges.issuing.account_checks import check
 from badges.issuing.deliveries import retry_now, run_due
-from badges.models import MOVES, AccountHealth, Badge, Delivery, ProviderAccount
+from badges.models import MOVES, Badge, Delivery, ProviderAccount
 from tests.factories import UserFactory, moment
-from tests.integration.issuing.helpers import make_due
+from tests.integration.issuing.helpers import let_the_rest_end, make_due
 from tests.integration.issuing.scripted import ScriptedProvider, scripted_template
 
 pytestmark = pytest.mark.django_db
@@ -142,8 +140,7 @@ class Deliveries(RuleBasedStateMachine):
 
     @rule()
     def time_passes(self) -> None:
-        past = timezone.now() - timedelta(seconds=1)
-        AccountHealth.objects.filter(paused_until__isnull=False).update(paused_until=past)
+        let_the_rest_end()
         for delivery in self.deliveries():
             make_due(delivery)
 
