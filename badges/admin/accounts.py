@@ -81,10 +81,10 @@ class AccountScreen(CheckScreen[A]):
 
     def _summary(self, obj: ProviderAccount) -> AccountSummary:
         """Read once a page: several fields show a part of it."""
-        if not hasattr(obj, "_summary"):
-            obj._summary = account_health.summary_of(obj)  # type: ignore[attr-defined]
-        found: AccountSummary = obj._summary  # type: ignore[attr-defined]
-        return found
+        kept: dict[str, AccountSummary] = vars(obj)
+        if "_summary" not in kept:
+            kept["_summary"] = account_health.summary_of(obj)
+        return kept["_summary"]
 
     def get_fieldsets(self, request: HttpRequest, obj: A | None = None) -> Any:
         fixed: str = getattr(self.model, "provider_slug", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -11,10 +12,11 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
 from django.db.models import ProtectedError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import NoReverseMatch, URLPattern, reverse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -64,8 +66,8 @@ class Screen(ModelAdmin[M]):
         return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
 
 
-class OutsideOfRequestTransactions:
-    """Mixin of a screen, before :class:`Screen`, whose pages ask a provider: no transaction is open meanwhile.
+class ProviderScreen(Screen[M]):
+    """A screen whose pages ask a provider: no transaction is open meanwhile.
 
     In one, ``ATOMIC_REQUESTS``' or the admin's own, what the call notes of the account would stay locked for all
     workers until the provider has answered, and be lost with a request that fails.
@@ -74,7 +76,7 @@ class OutsideOfRequestTransactions:
     @property
     def urls(self) -> list[URLPattern]:
         """The addresses of all pages, those of subclasses too; none of them is wrapped in a transaction."""
-        patterns: list[URLPattern] = super().urls  # type: ignore[misc]
+        patterns = super().urls
         for pattern in patterns:
             transaction.non_atomic_requests(pattern.callback)
         return patterns
@@ -84,9 +86,27 @@ class OutsideOfRequestTransactions:
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """The page of a row. Its form asks the provider, and then one row is saved: that needs no transaction."""
-        view: Any = self._changeform_view  # type: ignore[attr-defined]
-        response: HttpResponse = view(request, object_id, form_url, extra_context)
+        unwrapped: Any = super()
+        response: HttpResponse = unwrapped._changeform_view(request, object_id, form_url, extra_context)
         return response
+
+    def button(self, slug: str, work: Callable[[HttpRequest, M], None]) -> URLPattern:
+        """The address of a button on a row's page: a POST of whoever may change the row does the work."""
+
+        def view(request: HttpRequest, object_id: str) -> HttpResponse:
+            if request.method != "POST":
+                return HttpResponseNotAllowed(["POST"])
+            row = self.get_object(request, object_id)
+            if not self.has_change_permission(request, row):
+                raise PermissionDenied
+            page = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
+            if row is not None:
+                work(request, row)
+            # Of a row that is gone, that page says so.
+            return HttpResponseRedirect(reverse(page, args=[object_id if row is None else row.pk]))
+
+        name = f"{self.opts.app_label}_{self.opts.model_name}_{slug}"
+        return path(f"<path:object_id>/{slug}/", self.admin_site.admin_view(view), name=name)
 
 
 class ReadOnlyScreen(Screen[M]):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db import models as orm
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest
+from django.urls import URLPattern
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -24,22 +23,7 @@ class CheckScreen(SyncScreen[A]):
     """A screen of accounts that can be checked at the provider."""
 
     def get_urls(self) -> list[URLPattern]:
-        name = f"{self.opts.app_label}_{self.opts.model_name}_check"
-        view = self.admin_site.admin_view(self.check_view)
-        return [path("<path:object_id>/check/", view, name=name), *super().get_urls()]
-
-    def check_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Check one account; POST only."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        account = self.get_object(request, object_id)
-        if not self.has_change_permission(request, account):
-            raise PermissionDenied
-        if account is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined, no-any-return]
-        self._check(request, account)
-        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
-        return HttpResponseRedirect(reverse(name, args=[account.pk]))
+        return [self.button("check", self._check), *super().get_urls()]
 
     @admin.action(description=_("Check now"), permissions=["change"])
     def check_now(self, request: HttpRequest, queryset: orm.QuerySet[A]) -> None:

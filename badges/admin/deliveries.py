@@ -65,7 +65,7 @@ class DeliveryAdmin(ReadOnlyScreen[Delivery]):
 
     change_form_template = "admin/badges/delivery_change_form.html"
     # The first ones are seen on a narrow window too.
-    list_display = ("badge", "action", "status", "age", "next_time", "error", "attempts", "id")
+    list_display = ("badge", "action", "status", "error", "next_time", "age", "attempts", "id")
     list_display_links = ("badge", "id")
     list_filter = (StateFilter, "action", DueFilter, AgeFilter, AccountFilter, BadgeOriginFilter)
     search_fields = (*user_lookups("badge__user"), "badge__template__name", "badge__external_id")
@@ -192,7 +192,7 @@ class DeliveryAdmin(ReadOnlyScreen[Delivery]):
         way = ending.WAYS[slug]
         if request.method != "POST" and object_id is None:
             return HttpResponseRedirect(self._address("changelist"))
-        chosen = [object_id] if object_id is not None else ending.ids_of(request.POST.get("ids", ""))
+        chosen = ending.ids_of(request.POST.get("ids", "") if object_id is None else str(object_id))
         plan = ending.plan(way, self.get_queryset(request).filter(pk__in=chosen))
         if request.method != "POST" or not plan.chosen:
             return self._ask(request, plan, object_id)

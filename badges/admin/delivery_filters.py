@@ -19,9 +19,9 @@ from badges.models import Delivery, ProviderAccount
 
 
 class StateFilter(admin.SimpleListFilter):
-    """By state; what waits is in two of them."""
+    """By status; what waits is in two of them."""
 
-    title = _("state")
+    title = _("status")
     parameter_name = "state"
     waiting = "waiting"
 
@@ -32,6 +32,8 @@ class StateFilter(admin.SimpleListFilter):
         value = self.value()
         if value is None:
             return queryset
+        if value not in dict(self.lookup_choices):
+            return queryset.none()
         return queryset.filter(status__in=Delivery.OPEN if value == self.waiting else [value])
 
 

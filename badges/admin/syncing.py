@@ -6,13 +6,13 @@ from typing import Any, TypeVar
 
 from django.contrib import messages
 from django.contrib.sites.shortcuts import get_current_site
-from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist, PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
 from django.db import models as orm
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest
+from django.urls import URLPattern
 from django.utils.translation import gettext, ngettext
 
-from badges.admin.base import OutsideOfRequestTransactions, Screen, defect_of
+from badges.admin.base import ProviderScreen, defect_of
 from badges.exceptions import BadgesError
 from badges.issuing.sync.position import Overtaken, how_to_go_on
 from badges.issuing.sync.report import Abandoned, InDoubt, LeftOut, News, PageReport, Resumed, Vanished
@@ -23,28 +23,13 @@ A = TypeVar("A", bound=ProviderAccount)
 SHOWN = 10
 
 
-class SyncScreen(OutsideOfRequestTransactions, Screen[A]):
+class SyncScreen(ProviderScreen[A]):
     """A screen of accounts whose templates can be synchronized."""
 
     change_form_template = "admin/badges/account_change_form.html"
 
     def get_urls(self) -> list[URLPattern]:
-        name = f"{self.opts.app_label}_{self.opts.model_name}_sync"
-        view = self.admin_site.admin_view(self.sync_view)
-        return [path("<path:object_id>/sync/", view, name=name), *super().get_urls()]
-
-    def sync_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Synchronize one account; POST only."""
-        if request.method != "POST":
-            return HttpResponseNotAllowed(["POST"])
-        account = self.get_object(request, object_id)
-        if not self.has_change_permission(request, account):
-            raise PermissionDenied
-        if account is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined, no-any-return]
-        self.synchronize(request, [account])
-        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
-        return HttpResponseRedirect(reverse(name, args=[account.pk]))
+        return [self.button("sync", lambda request, account: self.synchronize(request, [account])), *super().get_urls()]
 
     def synchronize(self, request: HttpRequest, accounts: orm.QuerySet[A] | list[A]) -> None:
         """Synchronize accounts one after the other, and say what became of each."""
@@ -82,7 +67,7 @@ class _Noted:
         match news:
             case Resumed() | Abandoned():
                 self.beginning = str(news)
-            case Vanished() | LeftOut() if len(self.details) < SHOWN:
+            case Vanished() | LeftOut() | InDoubt() if len(self.details) < SHOWN:
                 self.details.append(str(news))
             case Vanished() | LeftOut() | InDoubt():
                 self.more += 1

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from attrs import frozen
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
@@ -162,28 +162,33 @@ def failed(account: ProviderAccount, error: Exception, probe: Probe | None = Non
 
 
 def stop(account: ProviderAccount, reason: str) -> None:
-    """Stop all work on an account, until its key is changed or a check passes. Its deliveries wait."""
+    """Stop all work on an account, until its key is changed or a check passes. Its deliveries wait.
+
+    Of one that is stopped already, only the reason is renewed.
+    """
     now, row = timezone.now(), of(account.pk)
+    why = {"stop_reason": reason[:LONGEST_ERROR], "last_error_at": now, "last_error": reason[:LONGEST_ERROR]}
     stopped = AccountHealth.objects.filter(pk=account.pk, stopped_at__isnull=True).update(
         stopped_at=now,
-        stop_reason=reason[:LONGEST_ERROR],
         refused_key=fingerprint(account),
         stops=F("stops") + 1,
         next_check_at=now + until_check(row.stops + 1),
         paused_until=None,
         failures=0,
-        last_error_at=now,
-        last_error=reason[:LONGEST_ERROR],
+        **why,
     )
-    if stopped:
-        logger.error(
-            'The %s account "%s" is stopped, and its deliveries wait: %s They go on by themselves when its key is '
-            "changed or works again.",
-            account.provider,
-            account.name,
-            as_sentence(reason),
-            extra={"action": "account_stopped", "account": account.pk},
-        )
+    if not stopped:
+        # What a check has found now is what is to be mended, not what stood in the way before.
+        AccountHealth.objects.filter(pk=account.pk, stopped_at__isnull=False).update(**why)
+        return
+    logger.error(
+        'The %s account "%s" is stopped, and its deliveries wait: %s They go on by themselves when its key is '
+        "changed or works again.",
+        account.provider,
+        account.name,
+        as_sentence(reason),
+        extra={"action": "account_stopped", "account": account.pk},
+    )
 
 
 def resume(account_id: int) -> bool:
@@ -238,18 +243,23 @@ def until_check(times: int) -> timedelta:
     return resting_time(times, first=config.check_stopped, longest=config.longest_retry)
 
 
-def blocked_accounts(now: datetime | None = None) -> list[int]:
-    """The ids of the accounts that must not be called now: stopped, resting, or tried by one delivery."""
+def blocked(now: datetime | None = None) -> QuerySet[AccountHealth]:
+    """The accounts that must not be called now: stopped, resting, or tried by one delivery."""
     now = now or timezone.now()
-    blocked = Q(stopped_at__isnull=False) | Q(paused_until__gt=now)
     is_tried = Q(paused_until__isnull=False, probing_until__gt=now)
-    return list(AccountHealth.objects.filter(blocked | is_tried).values_list("pk", flat=True))
+    return AccountHealth.objects.filter(Q(stopped_at__isnull=False) | Q(paused_until__gt=now) | is_tried)
+
+
+def blocked_accounts(now: datetime | None = None) -> list[int]:
+    """The ids of the accounts that must not be called now."""
+    return list(blocked(now).values_list("pk", flat=True))
 
 
 def forget(account_ids: Iterable[int]) -> None:
     """Let accounts be tried at once that rest, by one probe: somebody wants their deliveries retried now."""
-    resting = AccountHealth.objects.filter(pk__in=account_ids, paused_until__isnull=False)
-    resting.update(paused_until=timezone.now())
+    now = timezone.now()
+    # Not those whose rest is over: one of them may be tried at this moment, and its probe ends the rest that it knows.
+    AccountHealth.objects.filter(pk__in=account_ids, paused_until__gt=now).update(paused_until=now)
 
 
 def _well(account_id: int, probe: Probe | None) -> None:

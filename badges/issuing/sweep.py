@@ -151,8 +151,8 @@ def _is_connected() -> bool:
 
 def _closed(report: SweepReport, done_until: datetime | None) -> SweepReport:
     """Complete the report. What was due until ``done_until`` and is open waits for another one, or its account."""
-    rows = AccountHealth.objects.filter(pk__in=health.blocked_accounts()).select_related("account")
-    blocked = {row.pk: _blocked(row) for row in rows}
+    # Read by one query: between two of them an account may come to work again.
+    blocked = {row.pk: _blocked(row) for row in health.blocked().select_related("account")}
     report.blocked = tuple(blocked.values())
     times: list[datetime] = []
     is_all_for_accounts = True

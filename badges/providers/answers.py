@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from attrs import frozen
+from attrs import field, frozen
 
 from badges.exceptions import UnexpectedAnswer
 
@@ -143,7 +143,7 @@ def has_passed(value: Record, key: str, now: datetime) -> bool:
 class ListPage:
     """One page of a provider's list."""
 
-    rows: tuple[Record, ...]
+    rows: tuple[Record, ...] = field(repr=False)
     total_pages: int | None
     has_next: bool | None
     """Whether the provider says that there is another page; None where it does not say."""

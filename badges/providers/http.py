@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 import requests
 import urllib3.exceptions
-from attrs import frozen
+from attrs import field, frozen
 from requests.auth import AuthBase
 
 from badges.conf import HTTPSettings
@@ -45,21 +45,21 @@ _KEY = re.compile(r"[!-~]+")
 
 @frozen
 class Call:
-    """What is asked of a provider, and what an error may say of it."""
+    """What is asked of a provider, and what an error may say of it. Its repr, too, gives nobody away."""
 
     method: str
     path: tuple[str, ...]
     """The parts of the path below the API's base URL, not yet quoted."""
     doing: str
     """What the call is for, as it stands after "while": "issuing a badge"."""
-    query: Mapping[str, str] | None = None
-    body: Mapping[str, object] | None = None
+    query: Mapping[str, str] | None = field(default=None, repr=False)
+    body: Mapping[str, object] | None = field(default=None, repr=False)
     """Sent as JSON."""
-    form: Mapping[str, str] | None = None
+    form: Mapping[str, str] | None = field(default=None, repr=False)
     """Sent as an HTML form is, where the provider wants it so."""
     changes: bool = False
     """Whether the provider does something, so that a lost answer leaves its outcome unknown."""
-    private: tuple[str, ...] = ()
+    private: tuple[str, ...] = field(default=(), repr=False)
     """Personal data in the request, which the answer may repeat and an error must not."""
     duplicate_marks: tuple[str, ...] = ()
     """Lower-case words by which a refusal means that the provider holds the badge already."""
@@ -285,8 +285,8 @@ class ApiConnection:
 @frozen
 class _Answer:
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
 
     def text(self) -> str:
         return self.body.decode("utf-8", errors="replace")

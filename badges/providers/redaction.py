@@ -25,6 +25,9 @@ _CREDENTIALS = re.compile(
     r"\b(Basic|Bearer|JWT|Token)(\s+|=)(?:token=)?\"?(?=[\w.~+/=-]{0,99}\d|[\w.~+/=-]{20})[\w.~+/=-]{6,4096}\"?",
     re.IGNORECASE,
 )
+# Where answers tell what a person is called, who may be known here by another spelling.
+_NAMES = re.compile(r"issued_to(?:_\w+)?|(?:first|middle|last|full|recipient)_name")
+_PEOPLE = ("recipient", "user")
 _LONGEST_PRIVATE = 256
 _WINDOW = 4000
 _LOOKED_AT = 16_000
@@ -86,7 +89,10 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def masked(value: object, private: Collection[str]) -> object:
-    """The beginning of JSON, with the texts in it replaced that are wholly private: a name can be a single letter."""
+    """The beginning of JSON, with the texts in it replaced that are wholly private: a name can be a single letter.
+
+    So are those under keys by which Credly and Accredible tell a person's name.
+    """
     words = {word.strip().casefold() for word in private} - {""}
     return _masked(value, words, depth=0)
 
@@ -97,10 +103,18 @@ def _masked(value: object, words: Collection[str], depth: int) -> object:
     if depth > _DEEPEST:
         return "…"
     if isinstance(value, Mapping):
-        return {str(key): _masked(item, words, depth + 1) for key, item in islice(value.items(), _MOST_SHOWN)}
+        shown = islice(value.items(), _MOST_SHOWN)
+        return {str(key): _masked_under(str(key), item, words, depth + 1) for key, item in shown}
     if isinstance(value, list | tuple):
         return [_masked(item, words, depth + 1) for item in value[:_MOST_SHOWN]]
     return value
+
+
+def _masked_under(key: str, value: object, words: Collection[str], depth: int) -> object:
+    if key in _PEOPLE and isinstance(value, Mapping):
+        value = {part: REMOVED if part == "name" else item for part, item in value.items()}
+    is_name = isinstance(value, str) and value and _NAMES.fullmatch(key)
+    return REMOVED if is_name else _masked(value, words, depth)
 
 
 class RedactingFilter(logging.Filter):

@@ -58,6 +58,13 @@ def test_an_event_type_that_the_stored_rules_cannot_have_is_refused_on_the_templ
     assert requirement.event_type != CCX_PASSING
 
 
+@pytest.mark.parametrize("way", ["cancel", "done", "retry"])
+def test_the_number_of_a_delivery_that_no_column_can_hold_changes_nothing(admin_client: Client, way: str) -> None:
+    answer = admin_client.post(url("delivery", "9" * 20, way), {"reason": "Sent.", "ids": "9" * 20})
+
+    assert answer.status_code in (200, 302)
+
+
 @pytest.mark.parametrize("query", ["template=9999999999999999999999999", "template=x", "provider_slug=%00"])
 @pytest.mark.parametrize("model", ["badge", "badgeprogress", "credlybadge"])
 def test_filters_that_nothing_offers_show_an_empty_list(admin_client: Client, model: str, query: str) -> None:

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from badges import models
 from badges.data import Criterion, ProviderTemplate
-from badges.exceptions import ProviderUnavailable
+from badges.exceptions import ProviderRejected, ProviderUnavailable
 from badges.issuing.sync.run import sync_templates
 from tests import factories
 from tests.integration.admin.pages import act, messages, submit, url
@@ -48,6 +48,20 @@ class TestFailures:
             "Acme: 1 created, 0 updated, 0 unchanged, 0 archived. Counted from page 2 on, where it was resumed."
         )
         assert answers.first_pages == [1, 2]
+
+    def test_a_template_that_the_provider_does_not_speak_of_is_named(
+        self, admin_client: Client, answers: Answers
+    ) -> None:
+        account = factories.CredlyOrganizationFactory(name="Acme")
+        factories.CredlyBadgeTemplateFactory(account=account, external_id="..", name="Odd")
+        answers.pages = PAGES
+
+        def refuse(external_id: str) -> None:
+            raise ProviderRejected("No.")
+
+        answers.before_look_up = refuse
+        page = admin_client.post(url("credlyorganization", account.pk, "sync"), follow=True)
+        assert messages(page)[-1].startswith('Acme: "Odd" was not in the list.')
 
     def test_another_run_of_the_account_is_told(self, admin_client: Client, answers: Answers) -> None:
         account = factories.CredlyOrganizationFactory(name="Acme")

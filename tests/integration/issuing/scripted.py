@@ -67,6 +67,11 @@ class ScriptedProvider(Provider):
             answer(award)
 
 
+def killed(award: Award) -> None:
+    """The worker dies in the middle of its call, before the provider has done anything; for the script."""
+    raise SystemExit
+
+
 def scripted_template() -> BadgeTemplate:
     """An active template at the scripted provider."""
     account = ProviderAccount.objects.create(provider="scripted", name="Scripted", api_key="very-secret-key")

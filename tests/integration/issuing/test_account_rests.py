@@ -239,6 +239,16 @@ def test_to_try_an_account_now_does_not_open_one_that_does_not_rest(account: Pro
     assert health.admission(account) is Admission.FREE
 
 
+def test_to_try_an_account_now_that_is_tried_already_leaves_the_probe_its_rest_to_end(rested: ProviderAccount) -> None:
+    probe = health.admission(rested)
+    assert isinstance(probe, Probe)
+
+    health.forget([rested.pk])
+    health.succeeded(rested.pk, probe)
+
+    assert health.admission(rested) is Admission.FREE
+
+
 def test_to_try_an_account_now_forgets_no_failures(rested: ProviderAccount) -> None:
     health.forget([rested.pk])
 

@@ -257,6 +257,18 @@ def test_a_check_that_our_own_ceiling_put_off_is_still_to_be_made_and_is_no_fail
     assert (row.stops, row.next_check_at <= timezone.now()) == (1, True)
 
 
+def test_a_stopped_account_tells_what_stands_in_the_way_now(
+    stopped: ProviderAccount, provider: type[ScriptedProvider], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_checks(monkeypatch, provider, ProviderAuthError("The new key is refused, too.", status_code=401))
+    let_the_check_be_due()
+
+    sweep()
+
+    row = AccountHealth.objects.get()
+    assert (row.stop_reason, row.last_error) == ("The new key is refused, too.",) * 2
+
+
 def test_a_check_that_fails_leaves_the_account_stopped_with_its_reason(
     badge: Badge, provider: type[ScriptedProvider], monkeypatch: pytest.MonkeyPatch
 ) -> None:

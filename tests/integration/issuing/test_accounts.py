@@ -28,7 +28,7 @@ from badges.models import AccountHealth, Badge, Delivery, ProviderAccount
 from badges.providers import traffic
 from tests.factories import UserFactory, moment
 from tests.integration.issuing.helpers import issue_of, let_the_rest_end, make_due
-from tests.integration.issuing.scripted import SETTINGS, ScriptedProvider
+from tests.integration.issuing.scripted import SETTINGS, ScriptedProvider, killed
 
 pytestmark = pytest.mark.django_db
 Status = Delivery.Status
@@ -235,9 +235,6 @@ def test_a_probe_that_succeeds_opens_the_account_for_all(badge: Badge, provider:
 
 
 def test_a_probe_whose_worker_was_killed_is_followed_by_another(badge: Badge, provider: type[ScriptedProvider]) -> None:
-    def killed(award: Award) -> None:
-        raise SystemExit
-
     rest(account_of(badge))
     provider.script.append(killed)
     with pytest.raises(SystemExit):

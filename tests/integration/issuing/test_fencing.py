@@ -21,15 +21,10 @@ from badges.models import Badge, Delivery, DeliveryAttempt
 from badges.providers import traffic
 from tests.factories import BadgeFactory, DeliveryFactory, UserFactory, moment
 from tests.integration.issuing.helpers import issue_of, make_due
-from tests.integration.issuing.scripted import ScriptedProvider
+from tests.integration.issuing.scripted import ScriptedProvider, killed
 
 pytestmark = pytest.mark.django_db
 Action, Status = Delivery.Action, Delivery.Status
-
-
-def killed(award: Award) -> None:
-    """The worker dies in the middle of its call."""
-    raise SystemExit
 
 
 def overtaken(badge: Badge, provider: type[ScriptedProvider], then: Callable[[], None]) -> Callable[[Award], None]:

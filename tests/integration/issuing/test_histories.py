@@ -19,7 +19,6 @@ from hypothesis.stateful import (
 )
 from hypothesis.strategies import sampled_from
 
-from badges.data import Award
 from badges.exceptions import (
     AccountUnusable,
     CeilingReached,
@@ -35,7 +34,7 @@ from badges.issuing.deliveries import retry_now, run_due
 from badges.models import MOVES, Badge, Delivery, ProviderAccount
 from tests.factories import UserFactory, moment
 from tests.integration.issuing.helpers import let_the_rest_end, make_due
-from tests.integration.issuing.scripted import ScriptedProvider, scripted_template
+from tests.integration.issuing.scripted import ScriptedProvider, killed, scripted_template
 
 pytestmark = pytest.mark.django_db
 
@@ -64,11 +63,6 @@ FAILURES: dict[str, Callable[[], Exception]] = {
     "refused for good": lambda: ProviderRejected("No."),
     "bug": lambda: KeyError("x"),
 }
-
-
-def killed(award: Award) -> None:
-    """The worker dies before the provider has done anything."""
-    raise SystemExit
 
 
 class Moves:

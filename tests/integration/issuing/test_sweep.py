@@ -9,7 +9,6 @@ import pytest
 from django.db import DataError, OperationalError, connection
 from django.utils import timezone
 
-from badges.data import Award
 from badges.exceptions import ProviderAuthError, ProviderUnavailable
 from badges.issuing import actions, awards
 from badges.issuing.actions import Done
@@ -18,7 +17,7 @@ from badges.issuing.sweep import due_work, sweep
 from badges.models import AccountHealth, Badge, Delivery, ProviderAccount
 from tests.factories import BadgeTemplateFactory, UserFactory, moment
 from tests.integration.issuing.helpers import issue_of, make_due
-from tests.integration.issuing.scripted import ScriptedProvider
+from tests.integration.issuing.scripted import ScriptedProvider, killed
 
 pytestmark = pytest.mark.django_db
 Status = Delivery.Status
@@ -41,9 +40,6 @@ def test_what_waited_is_completed(badge: Badge, provider: type[ScriptedProvider]
 
 
 def test_what_a_killed_worker_left_is_taken_up_after_its_lease(badge: Badge, provider: type[ScriptedProvider]) -> None:
-    def killed(award: Award) -> None:
-        raise SystemExit
-
     provider.script.append(killed)
     with pytest.raises(SystemExit):
         run_due(badge.pk)
@@ -88,6 +84,30 @@ def test_the_next_time_is_the_end_of_the_rest_unless_something_else_comes_first(
 
     assert (resting.next_attempt_at, resting.is_all_for_accounts) == (ends, True)
     assert (both.next_attempt_at, both.is_all_for_accounts) == (announced.next_attempt_at, False)
+
+
+def test_an_account_that_comes_to_work_while_the_report_is_made_does_not_break_it(badge: Badge) -> None:
+    AccountHealth.objects.create(
+        account=ProviderAccount.objects.get(), paused_until=timezone.now() + timedelta(hours=1)
+    )
+
+    ended: list[bool] = []
+
+    def then_it_works(execute: Any, sql: str, *rest: Any) -> Any:
+        found = execute(sql, *rest)
+        if ended and sql.startswith("SELECT") and AccountHealth._meta.db_table in sql:
+            with connection.cursor() as cursor:
+                cursor.execute(f"UPDATE {AccountHealth._meta.db_table} SET paused_until = NULL")
+        return found
+
+    def is_stopping() -> bool:
+        ended.append(True)
+        return True
+
+    with connection.execute_wrapper(then_it_works):
+        report = sweep(is_stopping=is_stopping)
+
+    assert report.waiting == 2
 
 
 def test_the_next_time_is_not_that_of_what_comes_after_an_earlier_delivery(
@@ -193,7 +213,7 @@ def test_announcements_go_out_while_an_account_is_stopped(badge: Badge, provider
 
     announced = Delivery.objects.filter(action=Delivery.Action.ANNOUNCE_AWARDED, status=Status.DONE)
     assert set(announced.values_list("badge_id", flat=True)) == {badge.pk, other.pk, without.pk}
-    assert provider.calls == ["issue", "check"][:1]
+    assert provider.calls == ["issue"]
 
 
 def test_a_bus_that_does_not_answer_is_asked_a_few_times_and_holds_up_no_badge(

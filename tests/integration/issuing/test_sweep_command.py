@@ -20,7 +20,7 @@ from badges.issuing.deliveries import run_due
 from badges.models import AccountHealth, Badge, BadgeTemplate, Delivery
 from tests.factories import UserFactory, moment
 from tests.integration.issuing.helpers import issue_of, make_due
-from tests.integration.issuing.scripted import ScriptedProvider
+from tests.integration.issuing.scripted import ScriptedProvider, killed
 
 pytestmark = pytest.mark.django_db
 Status = Delivery.Status
@@ -138,9 +138,6 @@ def test_arguments_that_make_no_sense_are_refused(arguments: list[str]) -> None:
 
 
 def test_it_takes_up_what_a_killed_worker_left(badge: Badge, provider: type[ScriptedProvider]) -> None:
-    def killed(award: Award) -> None:
-        raise SystemExit
-
     provider.script.append(killed)
     with pytest.raises(SystemExit):
         run_due(badge.pk)

@@ -180,3 +180,12 @@ def test_a_duplicate_is_told_apart_even_after_a_long_text() -> None:
 def test_an_account_that_cannot_work_is_refused_before_any_call(account: dict[str, str]) -> None:
     with pytest.raises(ConfigurationError):
         credly(**account)
+
+
+def test_a_call_gives_nobody_away_where_a_report_of_an_error_prints_it() -> None:
+    given = {"email": AWARD.email, "client_secret": KEY}
+    call = http.Call("POST", ("badges",), "issuing", query=given, body=given, form=given, private=(AWARD.name,))
+    answer = http._Answer(200, {"X": KEY}, AWARD.email.encode())
+
+    for secret in (AWARD.email, AWARD.name, KEY):
+        assert secret not in f"{call!r} {answer!r}"

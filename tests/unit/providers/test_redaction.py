@@ -115,6 +115,17 @@ def test_masking_removes_what_is_wholly_private_however_short() -> None:
     }
 
 
+def test_masking_removes_a_name_that_is_not_spelled_as_ours() -> None:
+    answer = {
+        "data": [{"issued_to": "Änne Lee", "issued_to_first_name": "Änne", "user": {"last_name": "Lee", "id": 7}}],
+        "credential": {"name": "Python", "recipient": {"name": "Änne Lee", "id": 8}},
+    }
+    assert masked(answer, ["Anna Lee"]) == {
+        "data": [{"issued_to": REMOVED, "issued_to_first_name": REMOVED, "user": {"last_name": REMOVED, "id": 7}}],
+        "credential": {"name": "Python", "recipient": {"name": REMOVED, "id": 8}},
+    }
+
+
 def test_masking_looks_at_the_beginning_only() -> None:
     nested: object = "X"
     for _ in range(50):
