@@ -6,7 +6,7 @@ import sys
 
 from django.apps import AppConfig
 from django.core.signals import setting_changed
-from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete
+from django.db.models.signals import m2m_changed, pre_delete, pre_save
 from django.utils.translation import gettext_lazy as _
 
 
@@ -48,8 +48,8 @@ class BadgesConfig(AppConfig):
         templates = (models.BadgeTemplate, models.CredlyBadgeTemplate, models.AccredibleGroup)
         owners = (models.BadgeRequirement, models.BadgePenalty, models.DataRule, models.PenaltyDataRule)
         for model in (*templates, *owners):
-            post_delete.connect(bump_on_delete, sender=model, dispatch_uid=f"badges.bump.{model.__name__}")
-            post_save.connect(bump_on_raw_save, sender=model, dispatch_uid=f"badges.bump.{model.__name__}")
+            pre_delete.connect(bump_on_delete, sender=model, dispatch_uid=f"badges.bump.{model.__name__}")
+            pre_save.connect(bump_on_raw_save, sender=model, dispatch_uid=f"badges.bump.{model.__name__}")
         for model in templates:
             pre_delete.connect(refuse_deletion_of_active, sender=model, dispatch_uid=f"badges.protect.{model.__name__}")
         m2m_changed.connect(

@@ -30,15 +30,18 @@ DEFAULT_IGNORED_KEYPATHS = (
     "course.start",
     "course.end",
 )
-COUNTS = frozenset({"calls", "failures"})
+COUNTS = frozenset({"calls", "failures", "batch_size", "attempts"})
 MOST = {
     **dict.fromkeys(COUNTS, (1_000_000, "a million")),
+    "batch_size": (10_000, "ten thousand"),
     # Sockets count milliseconds in 32 bits.
     **dict.fromkeys(("connect_timeout", "read_timeout"), (86_400, "a day in seconds")),
 }
 MOST_SECONDS = (10 * 365 * 86_400, "ten years in seconds")
 """More would go beyond the dates that a computer knows, and fail in the middle of a delivery."""
-GENERAL_SECTIONS = frozenset({"events", "rules", "providers", "deliveries", "http", "rate"})
+STARTS = ("beginning", "end")
+"""Where a new consumer group may start to read."""
+GENERAL_SECTIONS = frozenset({"events", "rules", "providers", "deliveries", "http", "rate", "consumer"})
 FOR_EVERY_PROVIDER = frozenset({"USE_SANDBOX", "ORGANIZATIONS", "RATE"})
 
 
@@ -100,6 +103,34 @@ class DeliverySettings:
 
 
 @frozen
+class ConsumerSettings:
+    """How the consumer of this app takes events from the bus, in seconds where nothing else is said."""
+
+    batch_size: float = 200
+    """Messages that one read takes at most, and one transaction applies."""
+    max_wait_ms: float = 1000.0
+    """Milliseconds that it waits for messages before it does what is to be done when idle."""
+    attempts: float = 5
+    """How often an event that fails alone is tried before it becomes a dead event."""
+    first_retry: float = 0.2
+    """The pause after the first failure; doubles up to ``longest_retry``. For the bus and the database, too."""
+    longest_retry: float = 30.0
+    claim_after: float = 60.0
+    """What another consumer took and did not acknowledge for so long is taken over."""
+    claim_every: float = 30.0
+    sweep_every: float = 10.0
+    """How often due deliveries are swept when idle."""
+    work_for: float = 5.0
+    """How long one turn of deliveries may keep it from reading messages."""
+    grace: float = 20.0
+    """How long it may go on after a first SIGTERM."""
+    wait_in_process: float = 2.0
+    """How long an event that is sent in the process itself (by a web request) waits for a database that is away."""
+    start: str = "beginning"
+    """Where a new group starts to read: ``beginning`` or ``end`` of what the bus has."""
+
+
+@frozen
 class BadgesConfig:
     """The whole of ``BADGES_CONFIG``."""
 
@@ -110,6 +141,7 @@ class BadgesConfig:
     http: HTTPSettings = HTTPSettings()
     deliveries: DeliverySettings = DeliverySettings()
     rate: RateSettings = RateSettings()
+    consumer: ConsumerSettings = ConsumerSettings()
     sections: Mapping[str, Mapping[str, Any]] = field(factory=dict, repr=False)
     """The providers' own sections, as they stand in the settings."""
 
@@ -186,6 +218,15 @@ def _numbers(cls: type[Any], raw: Mapping[str, Any], key: str, at: str = "BADGES
     return evolve(base or cls(), **section)
 
 
+def _consumer(raw: Mapping[Any, Any]) -> ConsumerSettings:
+    section = dict(_section(raw, "consumer"))
+    start = section.pop("start", ConsumerSettings().start)
+    if start not in STARTS:
+        raise ConfigurationError(f'BADGES_CONFIG["consumer"]["start"] must be one of: {", ".join(STARTS)}.')
+    numbers: ConsumerSettings = _numbers(ConsumerSettings, {"consumer": section}, "consumer")
+    return evolve(numbers, start=start)
+
+
 def parse(raw: object) -> BadgesConfig:
     """Read a ``BADGES_CONFIG`` dict.
 
@@ -212,6 +253,7 @@ def parse(raw: object) -> BadgesConfig:
         http=_numbers(HTTPSettings, raw, "http"),
         deliveries=_numbers(DeliverySettings, raw, "deliveries"),
         rate=_numbers(RateSettings, raw, "rate"),
+        consumer=_consumer(raw),
         sections={key: _section(raw, key) for key in raw if key not in GENERAL_SECTIONS},
     )
 

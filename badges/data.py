@@ -32,6 +32,15 @@ class Learner:
 
 
 @frozen
+class Origin:
+    """Where on the bus an event came from."""
+
+    topic: str
+    """With its prefix: the name of the stream."""
+    message_id: str
+
+
+@frozen
 class IncomingEvent:
     """One public signal as it was received."""
 
@@ -41,8 +50,10 @@ class IncomingEvent:
     """When the sender says it happened; aware, UTC."""
     arguments: Mapping[str, object] = field(repr=False)
     """The signal's own keyword arguments: name -> data object."""
-    metadata: Mapping[str, object] = field(factory=dict, repr=False)
-    """The event's metadata, ready for JSON."""
+    metadata: object = field(factory=dict, repr=False)
+    """The event's metadata: as the signal had it, or as JSON values."""
+    origin: Origin | None = None
+    """None where it did not come from a bus that this app reads itself."""
 
 
 @frozen

@@ -37,6 +37,14 @@ class UnreadablePayload(BadgesError):
     """An event's payload does not have the shape or the values that its data class declares."""
 
 
+class UnreadableMessage(BadgesError):
+    """A message of the bus could not be decoded: its headers or its body are not what its type declares."""
+
+
+class UnknownEventType(UnreadableMessage):
+    """A message of the bus names an event type that openedx-events, as it is installed here, does not know."""
+
+
 class ProviderError(BadgesError):
     """A call to a provider did not give what was asked for.
 

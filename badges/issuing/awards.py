@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
@@ -11,56 +12,86 @@ from django.utils import timezone
 
 from badges.issuing.tasks import enqueue_on_commit
 from badges.models import Badge, BadgeTemplate, Delivery
+from badges.models.insertion import insert
 
 logger = logging.getLogger(__name__)
 
 
 def award(user: AbstractBaseUser, earned: Mapping[int, datetime]) -> list[Badge]:
-    """Award badges that the learner does not hold and never held. Call it in the transaction of the progress.
+    """Award badges to one learner; see :func:`award_all`.
 
     Arguments:
         user: the learner.
-        earned: id of a template for which the learner has no badge, awarded or revoked -> when its last group was
+        earned: id of a template -> when its last group was fulfilled; aware.
+    """
+    made = award_all({(user.pk, template_id): earned_at for template_id, earned_at in earned.items()})
+    return list(Badge.objects.filter(pk__in=made.values()).select_related("template").order_by("pk"))
+
+
+def award_all(earned: Mapping[tuple[int, int], datetime]) -> dict[tuple[int, int], int]:
+    """Award badges that their learners do not hold and never held. Call it in the transaction of the progress.
+
+    Arguments:
+        earned: (id of a learner, id of a template) without a badge, awarded or revoked -> when the last group was
             fulfilled; aware.
 
     Returns:
-        The new badges. Their deliveries start when the transaction commits.
+        The same pairs -> the ids of the new badges. Their deliveries start when the transaction commits.
     """
     if not earned:
-        return []
-    badges, deliveries = [], []
-    for template in BadgeTemplate.objects.filter(pk__in=earned).order_by("pk"):
+        return {}
+    rows = BadgeTemplate.objects.filter(pk__in={template_id for _, template_id in earned}).order_by()
+    templates = {pk: (name, account_id) for pk, name, account_id in rows.values_list("pk", "name", "account_id")}
+    now = timezone.now()
+    badges = [
         # An event from a host whose clock is ahead must not give a badge of the future: providers refuse those.
-        awarded_at = min(earned[template.pk], timezone.now())
-        badge = Badge.objects.create(user_id=user.pk, template=template, awarded_at=awarded_at)
-        badges.append(badge)
-        deliveries.append(Delivery(badge=badge, action=Delivery.Action.ANNOUNCE_AWARDED))
-        if template.has_provider:
-            deliveries.append(Delivery(badge=badge, action=Delivery.Action.ISSUE))
+        (uuid.uuid4(), user_id, template_id, min(earned_at, now))
+        for (user_id, template_id), earned_at in sorted(earned.items())
+        if template_id in templates
+    ]
+    ids = _insert_badges(badges)
+    deliveries: list[tuple[int, str]] = []
+    for badge_uuid, user_id, template_id, _ in badges:
+        badge_id, (name, account_id) = ids[user_id, template_id], templates[template_id]
+        deliveries.append((badge_id, Delivery.Action.ANNOUNCE_AWARDED.value))
+        if account_id is not None:
+            deliveries.append((badge_id, Delivery.Action.ISSUE.value))
         logger.info(
             'Badge %s of template "%s" was awarded.',
-            badge.uuid,
-            template.name,
-            extra={"action": "badge_awarded", "badge": str(badge.uuid), "template": template.pk},
+            badge_uuid,
+            name,
+            extra={"action": "badge_awarded", "badge": str(badge_uuid), "template": template_id},
         )
-    Delivery.objects.bulk_create(deliveries)
-    for badge in badges:
-        enqueue_on_commit(badge.pk)
-    return badges
+    insert(Delivery, ("badge_id", "action"), deliveries)
+    enqueue_on_commit(*ids.values())
+    return ids
+
+
+def _insert_badges(badges: list[tuple[uuid.UUID, int, int, datetime]]) -> dict[tuple[int, int], int]:
+    columns = ("uuid", "user_id", "template_id", "awarded_at")
+    made = insert(Badge, columns, badges, returning=("id", "user_id", "template_id"))
+    if made is None:
+        rows = Badge.objects.filter(uuid__in=[badge[0] for badge in badges]).order_by("pk")
+        made = list(rows.values_list("pk", "user_id", "template_id"))
+    return {(user_id, template_id): badge_id for badge_id, user_id, template_id in made}
 
 
 def revoke(badges: Iterable[Badge], lost_at: datetime) -> list[Badge]:
+    """Take badges away that were lost at the same time; see :func:`revoke_all`."""
+    return revoke_all([(badge, lost_at) for badge in badges])
+
+
+def revoke_all(lost: Iterable[tuple[Badge, datetime]]) -> list[Badge]:
     """Take badges away, for good. Call it in the transaction of the progress, with the rows locked.
 
     An issue that never went out is cancelled, and then the provider is told nothing; one that went out, or may have,
     is followed by a revocation.
 
     Arguments:
-        badges: awarded badges.
-        lost_at: when the penalty happened; aware.
+        lost: awarded badges, each with the time of the penalty; aware.
     """
     revoked, deliveries = [], []
-    for badge in badges:
+    for badge, lost_at in lost:
         badge.status = Badge.Status.REVOKED
         badge.revoked_at = max(badge.awarded_at, min(lost_at, timezone.now()))
         badge.save(update_fields=["status", "revoked_at", "modified"])
@@ -69,9 +100,9 @@ def revoke(badges: Iterable[Badge], lost_at: datetime) -> list[Badge]:
             deliveries.append(Delivery(badge=badge, action=Delivery.Action.REVOKE))
         revoked.append(badge)
         logger.info("Badge %s was revoked.", badge.uuid, extra={"action": "badge_revoked", "badge": str(badge.uuid)})
-    Delivery.objects.bulk_create(deliveries)
-    for badge in revoked:
-        enqueue_on_commit(badge.pk)
+    if revoked:
+        Delivery.objects.bulk_create(deliveries)
+        enqueue_on_commit(*(badge.pk for badge in revoked))
     return revoked
 
 

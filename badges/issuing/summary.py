@@ -87,8 +87,8 @@ class Summary:
     """Public signals, which need the platform's event bus and no provider."""
     without_account: Queue
     """Calls to a provider whose template has no account any more."""
-    dead_events: int
-    """Events that could not be processed and wait to be replayed."""
+    dead_by_kind: Mapping[str, int]
+    """Events that could not be processed, or are lost, and wait for a person: kind -> how many, each kind named."""
 
     @property
     def queues(self) -> tuple[Queue, ...]:
@@ -104,6 +104,11 @@ class Summary:
     def dead(self) -> int:
         """How many deliveries were given up."""
         return sum(queue.dead for queue in self.queues)
+
+    @property
+    def dead_events(self) -> int:
+        """How many events wait for a person, of all kinds."""
+        return sum(self.dead_by_kind.values())
 
     @property
     def oldest_at(self) -> datetime | None:
@@ -130,8 +135,15 @@ def summary() -> Summary:
         accounts=tuple(account_summary(account, waiting, now) for account in accounts),
         announcements=waiting.get(ANNOUNCED, Queue()),
         without_account=waiting.get(NO_ACCOUNT, Queue()),
-        dead_events=DeadEvent.objects.filter(status=DeadEvent.Status.WAITING).count(),
+        dead_by_kind=dead_by_kind(),
     )
+
+
+def dead_by_kind() -> dict[str, int]:
+    """How many dead events wait for a person, for each kind. One query."""
+    waiting = DeadEvent.objects.filter(status=DeadEvent.Status.WAITING).order_by()
+    found = dict(waiting.values("kind").annotate(number=Count("pk")).values_list("kind", "number"))
+    return {kind: found.get(kind, 0) for kind in DeadEvent.Kind.values}
 
 
 def account_summary(account: ProviderAccount, waiting: Mapping[int, Queue], now: datetime) -> AccountSummary:

@@ -3,6 +3,7 @@
 from badges.models.accounts import AccredibleAPIConfig, CredlyOrganization, ProviderAccount
 from badges.models.awards import AccredibleBadge, Badge, CredlyBadge
 from badges.models.configuration import ConfigurationVersion
+from badges.models.consumers import BusConsumer
 from badges.models.dead_events import DeadEvent
 from badges.models.deliveries import MOVES, Delivery, DeliveryAttempt
 from badges.models.health import AccountHealth, TemplateSync
@@ -21,6 +22,7 @@ __all__ = [
     "BadgeProgress",
     "BadgeRequirement",
     "BadgeTemplate",
+    "BusConsumer",
     "ConfigurationVersion",
     "CredlyBadge",
     "CredlyBadgeTemplate",

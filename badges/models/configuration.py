@@ -1,8 +1,9 @@
 """The version of the active configuration, and the hooks that change it.
 
-Whoever changes a template, requirement, rule or penalty gives the one row a new token, in the same transaction. A
-consumer compares the token with that of its compiled rules. It is random, not a counter: a counter comes back after
-a rollback or a restored backup, with other contents.
+Whoever changes a template, requirement, rule or penalty gives the one row a new token, in the same transaction, and
+before the change: the row is the first that is locked, so that those who change several rows each wait for one another
+and never in a circle. A consumer compares the token with that of its compiled rules. It is random, not a counter: a
+counter comes back after a rollback or a restored backup, with other contents.
 """
 
 from __future__ import annotations
@@ -43,10 +44,15 @@ class ConfigurationVersion(models.Model):
 
     @classmethod
     def bump(cls, using: str | None = None) -> None:
-        """Give the configuration a new token. Call it in the transaction of the change."""
+        """Give the configuration a new token. Call it in the transaction of the change, before the change."""
         values = {"token": uuid.uuid4(), "changed_at": timezone.now()}
         if not cls._default_manager.using(using).filter(pk=SINGLETON_ID).update(**values):
             cls._default_manager.using(using).update_or_create(pk=SINGLETON_ID, defaults=values)
+
+    @classmethod
+    def hold(cls, using: str | None = None) -> None:
+        """Keep others from changing the configuration until the transaction ends. It keeps its token."""
+        cls._default_manager.using(using).select_for_update().filter(pk=SINGLETON_ID).first()
 
 
 class ConfigurationQuerySet(models.QuerySet[M]):
@@ -54,21 +60,18 @@ class ConfigurationQuerySet(models.QuerySet[M]):
 
     def update(self, **kwargs: Any) -> int:
         with transaction.atomic(using=self.db, savepoint=False):
-            changed = super().update(**kwargs)
             ConfigurationVersion.bump(self.db)
-        return changed
+            return super().update(**kwargs)
 
     def bulk_create(self, objs: Iterable[M], *args: Any, **kwargs: Any) -> list[M]:
         with transaction.atomic(using=self.db, savepoint=False):
-            created = super().bulk_create(objs, *args, **kwargs)
             ConfigurationVersion.bump(self.db)
-        return created
+            return super().bulk_create(objs, *args, **kwargs)
 
     def bulk_update(self, objs: Iterable[M], fields: Iterable[str], *args: Any, **kwargs: Any) -> int:
         with transaction.atomic(using=self.db, savepoint=False):
-            changed = super().bulk_update(objs, fields, *args, **kwargs)
             ConfigurationVersion.bump(self.db)
-        return changed
+            return super().bulk_update(objs, fields, *args, **kwargs)
 
 
 class Configuration(models.Model):
@@ -84,22 +87,22 @@ class Configuration(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         with transaction.atomic(using=kwargs.get("using"), savepoint=False):
-            super().save(*args, **kwargs)
             ConfigurationVersion.bump(kwargs.get("using"))
+            super().save(*args, **kwargs)
 
 
 def bump_on_delete(sender: type[models.Model], using: str, **kwargs: object) -> None:
-    """Receiver of ``post_delete``; connected for every configuration model, so that cascades count too."""
+    """Receiver of ``pre_delete``; connected for every configuration model, so that cascades count too."""
     ConfigurationVersion.bump(using)
 
 
 def bump_on_raw_save(sender: type[models.Model], using: str, *, raw: bool, **kwargs: object) -> None:
-    """Receiver of ``post_save`` for what bypasses ``save()``: fixtures and deserialized objects."""
+    """Receiver of ``pre_save`` for what bypasses ``save()``: fixtures and deserialized objects."""
     if raw:
         ConfigurationVersion.bump(using)
 
 
 def bump_on_link(sender: type[models.Model], action: str, using: str, **kwargs: object) -> None:
     """Receiver of ``m2m_changed`` for the requirements that a penalty resets."""
-    if action.startswith("post_"):
+    if action.startswith("pre_"):
         ConfigurationVersion.bump(using)

@@ -23,20 +23,40 @@ class DeadEvent(TimeStamped):
         REPLAYED = "replayed", _("replayed")
         DISCARDED = "discarded", _("discarded")
 
-    event_id = models.UUIDField(_("event id"), unique=True)
-    event_type = models.CharField(_("event type"), max_length=255)
-    event_time = models.DateTimeField(_("event time"))
-    payload = models.JSONField(_("payload"))
-    metadata = models.JSONField(_("metadata"))
+    class Kind(models.TextChoices):
+        """Why it is here."""
+
+        FAILED = "failed", _("processing failed")
+        UNREADABLE = "unreadable", _("could not be decoded")
+        UNKNOWN_TYPE = "unknown_type", _("unknown event type")
+        LOST = "lost", _("lost: the bus has it no more")
+
+    kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices, default=Kind.FAILED)
+    # None where the message could not be decoded so far.
+    event_id = models.UUIDField(_("event id"), unique=True, null=True, blank=True)
+    event_type = models.CharField(_("event type"), max_length=255, blank=True, default="")
+    event_time = models.DateTimeField(_("event time"), null=True, blank=True)
+    payload = models.JSONField(_("payload"), blank=True, default=dict)
+    metadata = models.JSONField(_("metadata"), blank=True, default=dict)
+    topic = models.CharField(
+        _("topic"), max_length=255, blank=True, default="", help_text=_("Where it came from; empty if not from a bus.")
+    )
+    message_id = models.CharField(_("message id"), max_length=64, null=True, blank=True)
+    body = models.JSONField(
+        _("message"), null=True, blank=True, help_text=_("The fields of a message that could not be decoded, base64.")
+    )
     error = models.TextField(_("error"))
+    attempts = models.PositiveIntegerField(_("attempts"), default=1)
     status = models.CharField(_("status"), max_length=16, choices=Status.choices, default=Status.WAITING)
+    note = models.TextField(_("note"), blank=True, default="", help_text=_("Why it was discarded."))
 
     class Meta:
         db_table = "badging_deadevent"
         verbose_name = _("dead event")
         verbose_name_plural = _("dead events")
         ordering = ("-id",)
+        constraints = [models.UniqueConstraint(fields=["topic", "message_id"], name="badging_deadevent_message")]
         indexes = [models.Index(fields=["status", "event_type"], name="badging_deadevent_status")]
 
     def __str__(self) -> str:
-        return f"{self.event_type} {self.event_id}"
+        return f"{self.event_type or self.get_kind_display()} {self.event_id or self.message_id or self.pk}"

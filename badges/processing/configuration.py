@@ -7,8 +7,6 @@ import threading
 import uuid
 from collections import defaultdict
 
-from django.db import transaction
-
 from badges.models import BadgePenalty, BadgeRequirement, ConfigurationVersion, DataRule, PenaltyDataRule
 from badges.rules.ruleset import PenaltySpec, RequirementSpec, Rule, Ruleset, compile_ruleset
 
@@ -34,13 +32,13 @@ def current_ruleset() -> Ruleset:
 
 def _load() -> tuple[uuid.UUID | None, Ruleset]:
     """The ruleset with the token of the configuration that it was compiled from."""
-    with transaction.atomic():
-        # Whoever changes the configuration changes this row before committing. While it is locked nobody commits, so
-        # the queries below see one configuration: a requirement is never loaded without its rules.
-        ConfigurationVersion.objects.select_for_update().first()
-        # Read again without a lock: within somebody else's transaction it may be as old as the configuration is there.
+    # Every commit that changes the configuration changes the token. Where it is the same before and after, the queries
+    # between saw one configuration: a requirement is never loaded without its rules. And nobody is waited for.
+    while True:
         version = ConfigurationVersion.current()
         requirements, penalties = _read()
+        if ConfigurationVersion.current() == version:
+            break
     ruleset = compile_ruleset(requirements, penalties)
     for problem in ruleset.problems:
         logger.warning(

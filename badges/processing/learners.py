@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, UNUSABLE_PASSWORD_SUFFIX_LENGTH
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
+from django.db.models.signals import post_save, pre_save
 
 from badges.data import IncomingEvent, Learner
 from badges.exceptions import UnreadablePayload
+from badges.models.lookups import OneOf
 from badges.models.users import USERNAME
 from badges.rules.payload import storable_text
 from badges.rules.schema import event_schema
@@ -47,13 +51,57 @@ def require_storable(learner: Learner) -> None:
         )
 
 
-def resolve(learner: Learner) -> AbstractBaseUser:
-    """The user record of a learner; created, in one write, if there is none. A known user is not rewritten."""
-    users = get_user_model()._default_manager
-    user = users.filter(username=learner.username).first()
-    if user is None:
-        user, _ = users.get_or_create(username=learner.username, defaults=_new_user(learner))
-    return user
+def resolve_all(learners: Iterable[Learner], known: Mapping[str, int]) -> dict[str, int]:
+    """Username -> id of the user record. Missing ones are created, in one write; a known user is not rewritten.
+
+    Arguments:
+        learners: whose records are wanted.
+        known: the ids of some of them.
+    """
+    wanted = {learner.username: learner for learner in learners}
+    found = {name: known[name] for name in wanted if name in known}
+    if unknown := wanted.keys() - found.keys():
+        found.update(_ids_of(unknown))
+    missing = {name: learner for name, learner in sorted(wanted.items()) if name not in found}
+    return {**found, **_create(missing)} if missing else found
+
+
+def _ids_of(names: Collection[str]) -> dict[str, int]:
+    rows = dict(_users().filter(OneOf(USERNAME, names)).order_by().values_list(USERNAME, "pk"))
+    found = {name: rows[name] for name in names if name in rows}
+    if len(rows) > len(found):
+        # A database that takes "anna" and "Anna" for the same name has rows that bear none of the names.
+        found.update(_ids_one_by_one(set(names) - set(found)))
+    return found
+
+
+def _ids_one_by_one(names: Iterable[str]) -> dict[str, int]:
+    found = {name: _users().filter(username=name).order_by().values_list("pk", flat=True).first() for name in names}
+    return {name: pk for name, pk in found.items() if pk is not None}
+
+
+def _create(missing: Mapping[str, Learner]) -> dict[str, int]:
+    if not _may_be_made_in_bulk():
+        return {
+            name: _users().get_or_create(username=name, defaults=_new_user(learner))[0].pk
+            for name, learner in missing.items()
+        }
+    users = [_users().model(username=name, **_new_user(learner)) for name, learner in missing.items()]
+    _users().bulk_create(users, ignore_conflicts=True)
+    found = _ids_of(missing)
+    # Two spellings of what the database takes for one name made one row.
+    return {**found, **_ids_one_by_one(set(missing) - set(found))}
+
+
+def _may_be_made_in_bulk() -> bool:
+    """Whether nothing of the project would miss to be told that a user record is saved."""
+    model = get_user_model()
+    listens = any(signal.has_listeners(model) for signal in (pre_save, post_save))
+    return not listens and model.save in (AbstractBaseUser.save, models.Model.save)
+
+
+def _users() -> models.Manager[Any]:
+    return get_user_model()._default_manager
 
 
 def _new_user(learner: Learner) -> dict[str, Any]:
@@ -65,7 +113,8 @@ def _new_user(learner: Learner) -> dict[str, Any]:
         "last_name": last if first else "",
         "is_active": learner.is_active,
         "lms_user_id": learner.lms_user_id,
-        "password": make_password(None),
+        # As make_password(None), whose random choices cost more than the whole row.
+        "password": f"{UNUSABLE_PASSWORD_PREFIX}{secrets.token_hex(UNUSABLE_PASSWORD_SUFFIX_LENGTH // 2)}",
     }
     values = {}
     for name, value in offered.items():

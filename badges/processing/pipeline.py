@@ -1,31 +1,30 @@
-"""From an event to its effect: match, progress, award and revocation, in one transaction.
+"""From events to their effect: match, progress, award and revocation, of a whole batch in one transaction.
 
-The order of locks is: progress records by id, their fulfilments by id, badges by id.
+The order of locks is: user records by name where they are made, progress records by id, their fulfilments by id,
+badges by id. See docs/locking.rst.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from attrs import frozen
-from django.contrib.auth.models import AbstractBaseUser
+from attrs import define, field, frozen
 from django.db import transaction
-from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
 from badges.conf import get_config
 from badges.data import IncomingEvent, Learner
-from badges.exceptions import UnreadablePayload
-from badges.issuing import awards
-from badges.models import Badge, BadgeProgress, Fulfillment
+from badges.exceptions import BadgesError, UnreadablePayload
 from badges.processing import learners
 from badges.processing.configuration import current_ruleset
-from badges.processing.register import Change, Decision, Entry, decide
+from badges.processing.effects import Begun, Effects
+from badges.processing.register import Entry
 from badges.processing.retries import retried
-from badges.rules.ruleset import Match, Ruleset
+from badges.processing.standing import Standing, look
+from badges.processing.steps import Reading, Step, decide_step, earns, steps_of
+from badges.rules.ruleset import Ruleset
 
 logger = logging.getLogger(__name__)
 
@@ -46,18 +45,25 @@ class Outcome:
         return bool(self.fulfilled or self.reset or self.awarded or self.revoked)
 
 
-NO_EFFECT = Outcome()
+@frozen
+class Refusal:
+    """An event that can never be applied as it is, and why."""
+
+    event: IncomingEvent
+    error: BadgesError
 
 
 @frozen
-class _Step:
-    """The part of an event that concerns one template."""
+class BatchOutcome(Outcome):
+    """What a batch of events did, all of them together."""
 
-    template_id: int
-    fulfils: tuple[int, ...]
-    resets: tuple[int, ...]
-    penalties: tuple[int, ...] = ()
-    """The penalties that reset them."""
+    refused: tuple[Refusal, ...] = ()
+    """Events that were left out."""
+    begun: tuple[Begun, ...] = ()
+    """First words on requirements that a penalty can undo: a newer penalty that came before them found nothing."""
+
+
+NO_EFFECT = Outcome()
 
 
 def process_event(event: IncomingEvent) -> Outcome:
@@ -70,8 +76,33 @@ def process_event(event: IncomingEvent) -> Outcome:
         UnreadablePayload: its learner cannot be a user record, or it is dated in the future.
         django.db.Error: the database failed; nothing was changed.
     """
-    if event.event_type not in get_config().events:
-        return NO_EFFECT
+    done = process_batch([event])
+    for refusal in done.refused:
+        raise refusal.error
+    return Outcome(done.fulfilled, done.reset, done.awarded, done.revoked)
+
+
+def process_batch(events: Sequence[IncomingEvent]) -> BatchOutcome:
+    """Process events in one transaction, with the same result as one after another in the order of their times.
+
+    Processing them again, in any order and in any other batches, changes nothing.
+
+    Arguments:
+        events: events of types that openedx-events knows.
+
+    Raises:
+        django.db.Error: the database failed; nothing was changed.
+    """
+    wanted = frozenset(get_config().events)
+    concerned = [
+        (event, learner)
+        for event in events
+        if event.event_type in wanted and (learner := _learner_of(event)) is not None
+    ]
+    return retried(lambda: _process(concerned)) if concerned else BatchOutcome()
+
+
+def _learner_of(event: IncomingEvent) -> Learner | None:
     learner = learners.identify(event)
     if learner is None:
         logger.info(
@@ -80,200 +111,86 @@ def process_event(event: IncomingEvent) -> Outcome:
             event.event_type,
             extra={"action": "event_dropped", "event_id": str(event.event_id)},
         )
-        return NO_EFFECT
-    return retried(lambda: _process(event, learner))
+    return learner
 
 
-def _process(event: IncomingEvent, learner: Learner) -> Outcome:
+def _process(events: Iterable[tuple[IncomingEvent, Learner]]) -> BatchOutcome:
     ruleset = current_ruleset()
-    match = ruleset.match(event.event_type, event.arguments)
-    if not match:
-        return NO_EFFECT
-    # Not before: what an event that matters to nobody holds is of no concern, and is not kept.
-    learners.require_storable(learner)
-    _require_past(event)
-    steps = _steps(ruleset, match)
+    batch = _read(ruleset, events)
+    refused = tuple(batch.refused)
+    if not batch.readings:
+        return BatchOutcome(refused=refused)
     # Most events repeat what is known: a look without locks tells, and then nothing is written.
-    if not any(_concerns(ruleset, event, step, *found) for step, found in _look(learner, steps)):
-        return NO_EFFECT
+    standing = look(batch.readings)
+    work = _worth_doing(ruleset, batch.readings, standing)
+    if not work:
+        return BatchOutcome(refused=refused)
     with transaction.atomic():
-        return _apply(ruleset, event, learners.resolve(learner), steps)
+        effects = Effects(ruleset, work, standing.users).apply()
+    return BatchOutcome(effects.fulfilled, effects.reset, effects.awarded, effects.revoked, refused, effects.begun)
 
 
-def _require_past(event: IncomingEvent) -> None:
-    """The newest event decides, so one from the future would decide until its day comes."""
-    ahead = event.time - timezone.now()
-    if ahead > FUTURE_TOLERANCE:
-        raise UnreadablePayload(
-            f"The event is dated {event.time.isoformat(timespec='seconds')}, {ahead.days} days and "
-            f"{ahead.seconds} seconds ahead of this machine. Set the clocks right; an event that is right may be "
-            "replayed when its time has come."
-        )
+@define
+class _Batch:
+    readings: list[Reading] = field(factory=list)
+    refused: list[Refusal] = field(factory=list)
 
 
-def _steps(ruleset: Ruleset, match: Match) -> list[_Step]:
-    fulfils: dict[int, list[int]] = defaultdict(list)
-    for requirement_id in match.requirement_ids:
-        fulfils[ruleset.requirements[requirement_id].template_id].append(requirement_id)
-    resets: dict[int, set[int]] = defaultdict(set)
-    penalties: dict[int, list[int]] = defaultdict(list)
-    for penalty_id in match.penalty_ids:
-        penalty = ruleset.penalties[penalty_id]
-        penalties[penalty.template_id].append(penalty_id)
-        for requirement_id in penalty.requirement_ids:
-            requirement = ruleset.requirements.get(requirement_id)
-            if requirement is not None and requirement.template_id == penalty.template_id:
-                resets[penalty.template_id].add(requirement_id)
-    return [
-        _Step(
-            template_id,
-            tuple(fulfils[template_id]),
-            tuple(sorted(resets[template_id])),
-            tuple(penalties[template_id]),
-        )
-        for template_id in sorted({*fulfils, *resets})
-    ]
-
-
-def _look(learner: Learner, steps: list[_Step]) -> Iterable[tuple[_Step, tuple[dict[int, Entry], bool]]]:
-    """What is known of the learner for each step: the entries, and whether there is a badge. One query."""
-    entries: dict[int, dict[int, Entry]] = defaultdict(dict)
-    with_badge = set()
-    rows = Fulfillment.objects.filter(
-        progress__user__username=learner.username, progress__template_id__in=[step.template_id for step in steps]
-    ).annotate(
-        badge=Subquery(
-            Badge.objects.filter(user=OuterRef("progress__user"), template=OuterRef("progress__template")).values("pk")
-        )
-    )
-    for template_id, requirement_id, is_fulfilled, time, badge in rows.order_by().values_list(
-        "progress__template_id", "requirement_id", "is_fulfilled", "event_time", "badge"
-    ):
-        entries[template_id][requirement_id] = Entry(is_fulfilled, time)
-        if badge is not None:
-            with_badge.add(template_id)
-    return [(step, (entries[step.template_id], step.template_id in with_badge)) for step in steps]
-
-
-def _decide(ruleset: Ruleset, event: IncomingEvent, step: _Step, entries: Mapping[int, Entry]) -> Decision:
-    return decide(entries, fulfils=step.fulfils, resets=step.resets, time=event.time, resettable=ruleset.resettable)
-
-
-def _concerns(
-    ruleset: Ruleset, event: IncomingEvent, step: _Step, entries: Mapping[int, Entry], has_badge: bool
-) -> bool:
-    decision = _decide(ruleset, event, step, entries)
-    return bool(decision.changes) or (not has_badge and _earns(ruleset, step, decision))
-
-
-def _earns(ruleset: Ruleset, step: _Step, decision: Decision) -> bool:
-    return not decision.fulfilled.isdisjoint(step.fulfils) and ruleset.is_complete(step.template_id, decision.fulfilled)
-
-
-def _apply(ruleset: Ruleset, event: IncomingEvent, user: AbstractBaseUser, steps: list[_Step]) -> Outcome:
-    progress = _lock_progress(user, steps)
-    rows: dict[int, dict[int, Fulfillment]] = {progress_id: {} for progress_id in progress.values()}
-    # A locking read sees what was committed while this transaction waited, at every isolation level.
-    for row in Fulfillment.objects.select_for_update().filter(progress__in=rows).order_by("pk"):
-        rows[row.progress_id][row.requirement_id] = row
-
-    decisions: dict[int, Decision] = {}
-    new: list[Fulfillment] = []
-    changed: list[Fulfillment] = []
-    for step in steps:
-        if step.template_id not in progress:
+def _read(ruleset: Ruleset, events: Iterable[tuple[IncomingEvent, Learner]]) -> _Batch:
+    """What the events mean; those that mean nothing are left out."""
+    batch = _Batch()
+    latest = timezone.now() + FUTURE_TOLERANCE
+    for event, learner in events:
+        match = ruleset.match(event.event_type, event.arguments)
+        if not match:
             continue
-        known = rows[progress[step.template_id]]
-        entries = {key: Entry(row.is_fulfilled, row.event_time) for key, row in known.items()}
-        decision = decisions[step.template_id] = _decide(ruleset, event, step, entries)
-        for requirement_id, change in decision.changes.items():
-            existing = known.get(requirement_id)
-            row = existing or Fulfillment(progress_id=progress[step.template_id], requirement_id=requirement_id)
-            _write(row, ruleset, event, step, change)
-            (changed if existing else new).append(row)
-    Fulfillment.objects.bulk_create(new)
-    if changed:
-        Fulfillment.objects.bulk_update(
-            changed, ["is_fulfilled", "event_type", "event_id", "event_time", "evidence", "modified"]
-        )
-    for row in new:
-        rows[row.progress_id][row.requirement_id] = row
-    earned = {
-        step.template_id: _earned_at(ruleset, step.template_id, rows[progress[step.template_id]])
-        for step in steps
-        if step.template_id in decisions and _earns(ruleset, step, decisions[step.template_id])
-    }
-    awarded, revoked = _award_and_revoke(ruleset, event.time, user, earned, decisions)
-    return Outcome(
-        fulfilled=tuple(key for decision in decisions.values() for key in decision.having(Change.FULFIL)),
-        reset=tuple(key for decision in decisions.values() for key in decision.having(Change.RESET)),
-        awarded=awarded,
-        revoked=revoked,
+        # Not before: what an event that matters to nobody holds is of no concern, and is not kept.
+        try:
+            learners.require_storable(learner)
+            _require_past(event, latest)
+        except UnreadablePayload as error:
+            batch.refused.append(Refusal(event, error))
+            continue
+        batch.readings.append(Reading(event, learner, steps_of(ruleset, match)))
+    # A penalty that comes before what it undoes would find nothing; of the same moment, it wins.
+    batch.readings.sort(key=lambda reading: (reading.event.time, reading.is_penal))
+    return batch
+
+
+def _require_past(event: IncomingEvent, latest: datetime) -> None:
+    """The newest event decides, so one from the future would decide until its day comes."""
+    if event.time <= latest:
+        return
+    ahead = event.time - latest + FUTURE_TOLERANCE
+    raise UnreadablePayload(
+        f"The event is dated {event.time.isoformat(timespec='seconds')}, {ahead.days} days and "
+        f"{ahead.seconds} seconds ahead of this machine. Set the clocks right; an event that is right may be "
+        "replayed when its time has come."
     )
 
 
-def _lock_progress(user: AbstractBaseUser, steps: list[_Step]) -> dict[int, int]:
-    """Template -> id of its locked progress record. Missing records are made where something is fulfilled."""
-    wanted = [step.template_id for step in steps]
-    of_user = BadgeProgress.objects.filter(user_id=user.pk, template_id__in=wanted)
-    present = set(of_user.order_by().values_list("template_id", flat=True))
-    taken_back = {step.template_id for step in steps if set(step.fulfils) <= set(step.resets)}
-    missing = [template_id for template_id in wanted if template_id not in present and template_id not in taken_back]
-    if missing:
-        # Two consumers may do this at once: the constraint keeps one record, and the update takes its lock.
-        BadgeProgress.objects.bulk_create(
-            [BadgeProgress(user_id=user.pk, template_id=template_id) for template_id in sorted(missing)],
-            ignore_conflicts=True,
-        )
-    return {
-        template_id: progress_id
-        for progress_id, template_id in of_user.select_for_update().order_by("pk").values_list("pk", "template_id")
-    }
+def _worth_doing(ruleset: Ruleset, readings: Iterable[Reading], standing: Standing) -> list[Reading]:
+    """Of every learner and template that some event changes, all that the batch says of them."""
+    concerned: set[tuple[str, int]] = set()
+    for reading in readings:
+        for step in reading.steps:
+            pair = (reading.learner.username, step.template_id)
+            # From the first change on, what is known is not what is stored: the rest is decided under locks.
+            if pair not in concerned and _concerns(ruleset, reading.event, step, standing, pair):
+                concerned.add(pair)
+    if not concerned:
+        return []
+    work = []
+    for reading in readings:
+        username = reading.learner.username
+        if steps := tuple([step for step in reading.steps if (username, step.template_id) in concerned]):
+            work.append(Reading(reading.event, reading.learner, steps))
+    return work
 
 
-def _write(row: Fulfillment, ruleset: Ruleset, event: IncomingEvent, step: _Step, change: Change) -> None:
-    if change is not Change.REFRESH:
-        row.is_fulfilled = change is Change.FULFIL
-    row.event_type, row.event_id, row.event_time = event.event_type, event.event_id, event.time
-    if row.is_fulfilled:
-        rules = ruleset.requirements[row.requirement_id].rules
-    else:
-        resetting = [ruleset.penalties[penalty_id] for penalty_id in step.penalties]
-        rules = tuple(
-            rule for penalty in resetting if row.requirement_id in penalty.requirement_ids for rule in penalty.rules
-        )
-    row.evidence = ruleset.evidence(event.event_type, rules, event.arguments)
-    row.modified = timezone.now()
+def _concerns(ruleset: Ruleset, event: IncomingEvent, step: Step, standing: Standing, pair: tuple[str, int]) -> bool:
+    decision = decide_step(ruleset, event, step, standing.entries.get(pair, _NOTHING))
+    return bool(decision.changes) or (pair not in standing.with_badge and earns(ruleset, step, decision))
 
 
-def _award_and_revoke(
-    ruleset: Ruleset,
-    time: datetime,
-    user: AbstractBaseUser,
-    earned: Mapping[int, datetime],
-    decisions: Mapping[int, Decision],
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    lost = [
-        template_id
-        for template_id, decision in decisions.items()
-        if ruleset.is_broken(template_id, decision.having(Change.RESET), decision.fulfilled)
-    ]
-    if not earned and not lost:
-        return (), ()
-    badges = {
-        badge.template_id: badge
-        for badge in Badge.objects.select_for_update()
-        .filter(user_id=user.pk, template_id__in=[*earned, *lost])
-        .order_by("pk")
-    }
-    awarded = awards.award(user, {key: earned_at for key, earned_at in earned.items() if key not in badges})
-    revoked = awards.revoke(
-        [badges[template_id] for template_id in lost if template_id in badges and badges[template_id].is_awarded], time
-    )
-    return tuple(badge.pk for badge in awarded), tuple(badge.pk for badge in revoked)
-
-
-def _earned_at(ruleset: Ruleset, template_id: int, rows: Mapping[int, Fulfillment]) -> datetime:
-    """When the last group was fulfilled; events come in any order, so it need not be the present one."""
-    times = {key: row.event_time for key, row in rows.items() if row.is_fulfilled}
-    return max(min(times[key] for key in group if key in times) for group in ruleset.groups[template_id])
+_NOTHING: dict[int, Entry] = {}

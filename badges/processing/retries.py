@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import DatabaseError, IntegrityError, OperationalError, connection
+from django.db import DatabaseError, IntegrityError, connection
+
+from badges.processing.database_errors import CONFLICTS, code_of
 
 logger = logging.getLogger(__name__)
 
@@ -17,8 +19,6 @@ T = TypeVar("T")
 TRIES = 6
 PAUSE = 0.01
 """Seconds; the pause before another try grows from this."""
-# MySQL: 1205 lock wait timeout, 1213 deadlock. PostgreSQL: 40001 serialization failure, 40P01 deadlock.
-_CONFLICT_CODES = frozenset({1205, 1213, "40001", "40P01"})
 
 
 def is_conflict(error: DatabaseError) -> bool:
@@ -26,11 +26,7 @@ def is_conflict(error: DatabaseError) -> bool:
     if isinstance(error, IntegrityError):
         # Something that was there at the start is gone, or came: a template deleted, a record made by another.
         return True
-    if not isinstance(error, OperationalError):
-        return False
-    cause = error.__cause__
-    code = getattr(cause, "sqlstate", None) or next(iter(error.args), None)
-    return code in _CONFLICT_CODES or "database is locked" in str(error)
+    return code_of(error) in CONFLICTS
 
 
 def retried(transact: Callable[[], T]) -> T:

@@ -44,6 +44,8 @@ def to_json(value: Any) -> Any:
 
 def storable_text(text: str) -> str:
     """The text without what databases cannot hold: NUL characters (PostgreSQL) and lone surrogates (all)."""
+    if text.isascii() and "\x00" not in text:
+        return text
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 

@@ -90,6 +90,8 @@ class _EventIndex:
     schema: EventSchema
     paths: tuple[str, ...]
     """Every path that any rule of this event type looks at."""
+    keys: tuple[str, ...]
+    """The paths of what the event is about, such as its course."""
     tables: Mapping[tuple[str, ...], Mapping[tuple[Any, ...], tuple[_Owner, ...]]]
     """Paths of the eq rules -> their values -> owners."""
 
@@ -152,10 +154,9 @@ class Ruleset:
 
     def evidence(self, event_type: str, rules: Iterable[Rule], arguments: Mapping[str, object]) -> dict[str, Any]:
         """The event's values at the paths of these rules, and the course it is about, as JSON values."""
-        schema = self._indexes[event_type].schema
-        paths = {rule.path for rule in rules}
-        paths.update(path for path, kind in schema.kinds.items() if kind.is_key)
-        values = {path: storable(to_json(schema.raw_value(arguments, path))) for path in sorted(paths)}
+        index = self._indexes[event_type]
+        paths = sorted({*(rule.path for rule in rules), *index.keys})
+        values = {path: storable(to_json(index.schema.raw_value(arguments, path))) for path in paths}
         return {path: value for path, value in values.items() if value is not None}
 
 
@@ -196,6 +197,7 @@ def compile_ruleset(requirements: Iterable[RequirementSpec], penalties: Iterable
             event_type: _EventIndex(
                 schema=event_schema(event_type),
                 paths=tuple(sorted(paths[event_type])),
+                keys=tuple(path for path, kind in event_schema(event_type).kinds.items() if kind.is_key),
                 tables={
                     signature: {values: tuple(owners) for values, owners in table.items()}
                     for signature, table in by_signature.items()

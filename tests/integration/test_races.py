@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +15,17 @@ from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 
 from badges.issuing.deliveries import run_due
-from badges.models import Badge, BadgeProgress, BadgeTemplate, ConfigurationVersion, Delivery, Fulfillment
-from badges.processing import configuration, pipeline
+from badges.models import (
+    Badge,
+    BadgeProgress,
+    BadgeRequirement,
+    BadgeTemplate,
+    ConfigurationVersion,
+    DataRule,
+    Delivery,
+    Fulfillment,
+)
+from badges.processing import effects
 from badges.processing.retries import retried
 from tests.factories import COURSE, BadgeTemplateFactory, UserFactory
 from tests.integration.issuing.scripted import SETTINGS, ScriptedProvider, scripted_template
@@ -83,14 +93,14 @@ def test_a_consumer_that_decides_while_another_one_writes_waits_for_it(
     if has_progress:
         BadgeProgress.objects.create(user=user, template=two_groups)
     meeting = threading.Barrier(2)
-    write = pipeline._write
+    write = effects.Effects._write
 
     def write_together(*arguments: Any) -> None:
         with contextlib.suppress(threading.BrokenBarrierError):
             meeting.wait(timeout=1)
         write(*arguments)
 
-    monkeypatch.setattr(pipeline, "_write", write_together)
+    monkeypatch.setattr(effects.Effects, "_write", write_together)
 
     at_once(partial(send, course=COURSE), partial(send, course=OTHER_COURSE))
 
@@ -98,35 +108,34 @@ def test_a_consumer_that_decides_while_another_one_writes_waits_for_it(
     assert meeting.broken, "the second consumer was not held back by a lock"
 
 
-def test_a_configuration_that_changes_while_it_is_read_is_read_before_or_after_never_in_between(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_configuration_that_changes_while_it_is_read_is_read_before_or_after_never_in_between() -> None:
     """A requirement that is read without its rules, because these came later, would match every event."""
     template = BadgeTemplateFactory(is_active=False)
     passes(template, OTHER_COURSE)
     ConfigurationVersion.bump()
-    activated = threading.Event()
-    read = configuration._read
+    rules, requirements = DataRule._meta.db_table, BadgeRequirement._meta.db_table
+    read: list[str] = []
 
     def activate() -> None:
         try:
             BadgeTemplate.objects.update(is_active=True)
-            activated.set()
         finally:
             connection.close()
 
-    def interrupted() -> Any:
-        thread.start()
-        assert not activated.wait(timeout=0.5), "the configuration changed while it was read"
-        return read()
+    def interrupted(execute: Any, sql: str, *arguments: Any) -> Any:
+        answer = execute(sql, *arguments)
+        read.extend(table for table in (rules, requirements) if re.search(rf"FROM .{table}.", sql))
+        if read == [rules]:
+            # They were not there yet; the requirement is, when it is looked for now.
+            thread = threading.Thread(target=activate)
+            thread.start()
+            thread.join(timeout=30)
+        return answer
 
-    thread = threading.Thread(target=activate)
-    monkeypatch.setattr(configuration, "_read", interrupted)
-    assert not send(course=OTHER_COURSE)
-    thread.join(timeout=30)
-    monkeypatch.undo()
+    with connection.execute_wrapper(interrupted):
+        assert not send(course=COURSE)
 
-    assert activated.is_set()
+    assert read == [rules, requirements, rules, requirements]
     assert send(course=OTHER_COURSE, at=1).awarded
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from badges.data import ProviderTemplate, TemplateState
-from badges.models import BadgeTemplate, ProviderAccount
+from badges.models import BadgeTemplate, ConfigurationVersion, ProviderAccount
 from badges.rules.payload import storable_text
 
 NAME_LENGTH = 255
@@ -64,7 +64,9 @@ class Writer:
             with transaction.atomic():
                 row.save(force_insert=True)
         except IntegrityError:
-            # Somebody else was first. Only a locking read sees their row on MySQL.
+            # Somebody else was first. Only a locking read sees their row on MySQL; the version is locked before it, as
+            # by all who change templates.
+            ConfigurationVersion.hold()
             found = BadgeTemplate.objects.select_for_update().filter(account=self.account, external_id=external_id)
             if (existing := found.first()) is None:
                 raise
@@ -88,10 +90,14 @@ class Writer:
         return "archived" if archived and not was_archived else "updated"
 
 
-def write(pk: int, changed: dict[str, Any]) -> None:
-    """Only what changed, and only if the row still is: staff may be editing or deleting it at this moment."""
+def write(pk: int, changed: dict[str, Any]) -> bool:
+    """Only what changed, and only if the row still is: staff may be editing or deleting it at this moment.
+
+    Returns:
+        Whether it still was.
+    """
     with transaction.atomic():
-        BadgeTemplate.objects.filter(pk=pk).update(**changed, modified=timezone.now())
+        return bool(BadgeTemplate.objects.filter(pk=pk).update(**changed, modified=timezone.now()))
 
 
 def can_be_asked_for(entry: ProviderTemplate) -> bool:

@@ -19,7 +19,7 @@ from badges.issuing.sync import vanished
 from badges.issuing.sync.position import Overtaken, Position, begin
 from badges.issuing.sync.report import Abandoned, Counts, InDoubt, LeftOut, News, PageReport, Resumed, SyncReport
 from badges.issuing.sync.rows import NAME_LENGTH, Writer, can_be_asked_for, wanted_image
-from badges.models import BadgeTemplate, ProviderAccount
+from badges.models import BadgeTemplate, ConfigurationVersion, ProviderAccount
 from badges.providers import registry
 from badges.providers.base import Provider
 from badges.rules.payload import storable_text
@@ -188,7 +188,8 @@ class _Run:
 
     def _mark_as_seen(self, pks: Iterator[int]) -> None:
         # A plain queryset: which synchronization has seen a template is no part of the configuration, and must not
-        # make every consumer read its rules again.
+        # make every consumer read its rules again. All who change templates hold the version first.
+        ConfigurationVersion.hold()
         QuerySet(BadgeTemplate).filter(pk__in=list(pks)).update(synced_in=self.position.token)
 
     def _refuse_emptiness(self) -> None:

@@ -39,10 +39,9 @@ def archive(pk: int, position: Position) -> Vanished | None:
     """
     with transaction.atomic():
         position.hold()
-        row = BadgeTemplate.objects.select_for_update().filter(pk=pk).first()
-        if row is None:
+        if not write(pk, {"state": TemplateState.ARCHIVED.value, "is_active": False}):
             return None
-        write(row.pk, {"state": TemplateState.ARCHIVED.value, "is_active": False})
+        row = BadgeTemplate.objects.get(pk=pk)
     return Vanished(
         name=row.name,
         external_id=row.external_id or "",

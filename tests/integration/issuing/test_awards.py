@@ -84,10 +84,10 @@ def test_the_platform_is_told_before_the_provider_is_asked(
 def test_a_task_engine_that_is_away_does_not_look_like_a_failed_award(
     template: BadgeTemplate, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
-    def away(badge_id: int) -> None:
+    def away(badge_ids: object) -> None:
         raise ConnectionError
 
-    monkeypatch.setattr("badges.issuing.tasks.enqueue", away)
+    monkeypatch.setattr("badges.issuing.tasks.enqueue_all", away)
 
     # It raises what a callback raises, unless the callback is robust.
     with django_capture_on_commit_callbacks(execute=True):
