@@ -52,9 +52,10 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.sites",
     "django.contrib.staticfiles",
-    "openedx_events",
     "tests.core",
+    # Before openedx_events: both have a command consume_events, and Django takes that of the earlier one.
     "badges",
+    "openedx_events",
 ]
 if "BADGES_TEST_CRASHING" in os.environ:
     INSTALLED_APPS.append("tests.crashing")
@@ -88,7 +89,7 @@ BADGES_CONFIG: dict[str, Any] = json.loads(os.environ.get("BADGES_TEST_CONFIG", 
 BADGES_ENCRYPTION_KEYS = ["only-for-tests-too"]
 
 EVENT_BUS_PRODUCER = "edx_event_bus_redis.create_producer"
-EVENT_BUS_CONSUMER = "edx_event_bus_redis.RedisEventConsumer"
+EVENT_BUS_CONSUMER = os.environ.get("BADGES_TEST_CONSUMER", "badges.eventbus.redis.DurableConsumer")
 EVENT_BUS_REDIS_CONNECTION_URL = os.environ.get("BADGES_TEST_REDIS_URL", "redis://127.0.0.1:6379/0?socket_timeout=90")
 EVENT_BUS_TOPIC_PREFIX = "test"
 # Only the tests with a real Redis put badge signals on a bus.

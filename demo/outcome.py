@@ -137,6 +137,12 @@ class Stream:
         group = next(group for group in self.client.xinfo_groups(TOPIC) if group["name"].decode() == self.group)
         return bool(group["last-delivered-id"] == newest and group["pending"] == 0)
 
+    def is_settled(self) -> bool:
+        """Whether that is so, and what the events caused is carried out: that begins after they are acknowledged."""
+        # Asked twice: an announcement puts one more message on the topic.
+        has_open = Delivery.objects.filter(status__in=Delivery.OPEN).exists
+        return self.is_drained() and not has_open() and self.is_drained()
+
     def counts(self) -> Counter[str]:
         """Event type -> number of messages on the topic."""
         messages: Any = self.client.xrange(TOPIC)

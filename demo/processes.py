@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TypeVar
 
-from attrs import frozen
+from attrs import define, frozen
 
 T = TypeVar("T")
 LOOPBACK = "127.0.0.1"
@@ -70,6 +71,17 @@ def running(
 
     It has a session of its own: Ctrl-C reaches only the parent, which ends its children in the right order.
     """
+    child = launched(name, command, log=log, env=env, cwd=cwd)
+    try:
+        yield child
+    finally:
+        child.stop()
+
+
+def launched(
+    name: str, command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Child:
+    """A child process that the caller ends; see :func:`running`."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
@@ -80,11 +92,108 @@ def running(
             cwd=cwd,
             start_new_session=True,
         )
-    child = Child(name, process, log)
+    return Child(name, process, log)
+
+
+@define
+class Server:
+    """A server that can be killed and started again on the data that it left."""
+
+    name: str
+    url: str
+    folder: Path
+    """What it keeps is below it."""
+    _command: Sequence[str]
+    _log: Path
+    is_ready: Callable[[], bool]
+    """Whether it answers."""
+    _offspring: Callable[[int], list[int]]
+    """The other processes that it has started, from its own: they are killed with it."""
+    _child: Child | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers.
+
+        Raises:
+            ProcessFailed: it ended.
+        """
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start it, and do not wait."""
+        self._child = launched(self.name, self._command, log=self._log)
+
+    def wait(self) -> None:
+        """Wait until it answers.
+
+        Raises:
+            ProcessFailed: it ended.
+        """
+        alive = [self._child] if self._child else []
+        wait_until(self.is_ready, f"{self.name} answers", timeout=60, alive=alive)
+
+    def kill(self) -> None:
+        """End it as a power cut of the process would: SIGKILL, and wait until nothing of it runs."""
+        if self._child is None:
+            return
+        process, self._child = self._child.process, None
+        others = self._offspring(process.pid)
+        process.kill()
+        process.wait()
+        for pid in others:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not any(is_running(pid) for pid in others), f"nothing of {self.name} runs")
+
+    def restart(self) -> None:
+        """Kill it, start it, and wait until it answers."""
+        self.kill()
+        self.start()
+
+    def stop(self) -> None:
+        """End it politely, if it runs."""
+        if self._child is not None:
+            self._child.stop()
+            self._child = None
+
+
+@contextlib.contextmanager
+def serving(
+    name: str,
+    url: str,
+    command: Sequence[str],
+    *,
+    folder: Path,
+    log: Path,
+    is_ready: Callable[[], bool],
+    offspring: Callable[[int], list[int]] = lambda pid: [],
+) -> Iterator[Server]:
+    """A server that answers, for as long as the block lasts.
+
+    Arguments:
+        url: how it is reached.
+        folder: what it keeps is below it.
+        is_ready: whether it answers.
+        offspring: process id -> the processes that it has started, where it works with several.
+    """
+    server = Server(name, url, folder, command, log, is_ready, offspring)
     try:
-        yield child
+        server.start()
+        yield server
     finally:
-        child.stop()
+        server.stop()
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is a process with this id that is not a zombie."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return state not in "ZX"
 
 
 def free_port(preferred: int = 0) -> int:

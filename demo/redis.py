@@ -11,7 +11,7 @@ from pathlib import Path
 
 import redis
 
-from demo.processes import LOOPBACK, ProcessFailed, free_port, running, wait_until
+from demo.processes import LOOPBACK, ProcessFailed, Server, free_port, serving
 
 
 def find_server() -> Path:
@@ -37,18 +37,45 @@ def redis_server(log: Path | None = None) -> Iterator[str]:
     The URL sets a socket timeout that is longer than a consumer's blocking read: redis-py 8 would otherwise give up
     an idle connection after five seconds.
     """
+    with restartable_redis(log) as server:
+        yield f"{server.url}?socket_timeout=90"
+
+
+@contextlib.contextmanager
+def restartable_redis(log: Path | None = None, *, sync: str = "everysec") -> Iterator[Server]:
+    """The same, to be killed and started again. Its URL leaves all timeouts to the client.
+
+    Arguments:
+        log: where it writes to; by default into its folder.
+        sync: Redis's ``appendfsync``. With ``always`` a kill loses nothing that was acknowledged.
+    """
     with tempfile.TemporaryDirectory(prefix="badges-redis-") as folder:
         port = free_port()
         command = [str(find_server()), "--port", str(port), "--bind", LOOPBACK, "--dir", folder]
-        command += ["--appendonly", "yes", "--save", ""]
-        with running("Redis", command, log=log or Path(folder) / "redis.log") as server:
-            with contextlib.closing(redis.Redis(LOOPBACK, port, socket_timeout=5)) as client:
-                wait_until(lambda: _answers(client), "Redis answers a PING", alive=[server])
-            yield f"redis://{LOOPBACK}:{port}/0?socket_timeout=90"
+        command += ["--appendonly", "yes", "--appendfsync", sync, "--save", ""]
+        with (
+            contextlib.closing(redis.Redis(LOOPBACK, port, socket_timeout=5)) as client,
+            serving(
+                "Redis",
+                f"redis://{LOOPBACK}:{port}/0",
+                command,
+                folder=Path(folder),
+                log=log or Path(folder) / "redis.log",
+                is_ready=lambda: _answers(client),
+            ) as server,
+        ):
+            yield server
+
+
+def empty(server: Server) -> None:
+    """Take away from a killed server what it kept."""
+    for kept in server.folder.glob("appendonly*"):
+        shutil.rmtree(kept) if kept.is_dir() else kept.unlink()
 
 
 def _answers(client: redis.Redis) -> bool:
     try:
         return bool(client.ping())
-    except redis.ConnectionError:
+    except redis.RedisError:
+        # Also one that is still loading what it kept.
         return False

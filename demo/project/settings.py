@@ -45,8 +45,9 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.sites",
     "django.contrib.staticfiles",
-    "openedx_events",
+    # Before openedx_events: both have a command consume_events, and Django takes that of the earlier one.
     "badges",
+    "openedx_events",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -98,7 +99,7 @@ BADGES_CONFIG = {
 
 EVENTS_SERVICE_NAME = "demo"
 EVENT_BUS_PRODUCER = "edx_event_bus_redis.create_producer"
-EVENT_BUS_CONSUMER = "edx_event_bus_redis.RedisEventConsumer"
+EVENT_BUS_CONSUMER = "badges.eventbus.redis.DurableConsumer"
 EVENT_BUS_REDIS_CONNECTION_URL = SERVERS["redis"]
 EVENT_BUS_PRODUCER_CONFIG = {
     "org.openedx.learning.badge.awarded.v1": {

@@ -1,0 +1,71 @@
+"""Sending a message's event through its public signal, as the stock consumer does, and collecting what reaches us."""
+
+from __future__ import annotations
+
+import logging
+
+from edx_django_utils.cache import RequestCache
+
+from badges.conf import get_config
+from badges.data import IncomingEvent, Origin
+from badges.eventbus.collector import collecting
+from badges.exceptions import describe
+from badges.processing.dead_events import incoming
+from badges.processing.messages import Message
+from badges.toggles import is_badges_enabled
+
+logger = logging.getLogger(__name__)
+
+
+def dispatch(message: Message, origin: Origin) -> tuple[list[IncomingEvent], int]:
+    """Send an event to all receivers of its signal.
+
+    A receiver of another app that fails is logged, and not called again: the message counts as received, as with the
+    stock consumer.
+
+    Returns:
+        the events that reached our receiver: this one, and any that another receiver sent meanwhile; and how many
+        receivers failed.
+    """
+    # Receivers may be written as if a request called them.
+    RequestCache.clear_all_namespaces()
+    with collecting() as events:
+        try:
+            responses = message.signal.send_event_with_custom_metadata(message.metadata, **message.arguments)
+        except Exception as error:  # noqa: BLE001 - with DEBUG on, the error of any receiver comes through
+            responses = [("a receiver, or the check of the arguments", error)]
+            if not any(event.event_id == message.event_id for event in events) and _is_ours(message):
+                # The receivers after the one that failed were not called: ours may be one of them.
+                events.append(incoming(message.metadata, message.arguments))
+    failed = 0
+    for receiver, response in responses or ():
+        if isinstance(response, BaseException):
+            failed += 1
+            _log_failure(message, origin, receiver, response)
+    # What another receiver sent meanwhile did not come from the bus.
+    return [
+        incoming(message.metadata, event.arguments, origin) if event.event_id == message.event_id else event
+        for event in events
+    ], failed
+
+
+def _is_ours(message: Message) -> bool:
+    return is_badges_enabled() and message.signal.event_type in get_config().events
+
+
+def _log_failure(message: Message, origin: Origin, receiver: object, error: BaseException) -> None:
+    name = getattr(receiver, "__qualname__", None)
+    shown = f"{getattr(receiver, '__module__', '')}.{name}" if name else str(receiver)
+    logger.error(
+        "A receiver of event %s of type %s failed: %s: %s It is not called again for this event.",
+        message.event_id,
+        message.signal.event_type,
+        shown,
+        describe(error),
+        extra={
+            "action": "receiver_failed",
+            "receiver": shown,
+            "event_id": str(message.event_id),
+            "message_id": origin.message_id,
+        },
+    )
