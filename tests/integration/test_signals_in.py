@@ -19,7 +19,8 @@ from openedx_events.learning.signals import (
 from badges.eventbus.receivers import DISPATCH_UID, connect_configured, receive
 from badges.exceptions import BadgesError, UnreadablePayload
 from badges.models import Badge, BadgeProgress, DeadEvent
-from badges.processing.dead_events import EventLost, replay
+from badges.processing.dead_events import EventLost
+from badges.processing.replaying import replay
 from tests import factories
 from tests.factories import PASSING, BadgeTemplateFactory
 from tests.integration.processing.helpers import OTHER_COURSE, passes
@@ -167,7 +168,7 @@ def test_an_event_that_can_neither_be_processed_nor_stored_tells_nothing_of_its_
         raise DatabaseError("Failing row contains (anna@example.com).")
 
     passes(BadgeTemplateFactory())
-    monkeypatch.setattr(DeadEvent.objects, "update_or_create", refuse)
+    monkeypatch.setattr(DeadEvent.objects, "create", refuse)
     data = factories.passing_status("x" * 200)
 
     with pytest.raises(EventLost) as lost:
@@ -183,6 +184,7 @@ def test_a_parked_event_is_replayed_when_its_cause_is_mended() -> None:
     send("x" * 200)
     dead = DeadEvent.objects.get()
     dead.payload["course_passing_status"]["user"]["pii"]["username"] = "anna"
+    dead.save()
 
     outcome = replay(dead)
 
@@ -197,6 +199,7 @@ def test_replaying_twice_changes_nothing() -> None:
     send("x" * 200)
     dead = DeadEvent.objects.get()
     dead.payload["course_passing_status"]["user"]["pii"]["username"] = "anna"
+    dead.save()
     replay(dead)
 
     assert not replay(dead)

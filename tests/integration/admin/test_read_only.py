@@ -11,10 +11,9 @@ from django.test import Client, RequestFactory
 from pytest_django import DjangoAssertNumQueries
 
 from badges import models
-from badges.exceptions import UnreadablePayload
 from tests import factories
 from tests.factories import PASSING, moment
-from tests.integration.admin.pages import Staff, act, messages, url
+from tests.integration.admin.pages import Staff, url
 
 SCREENS: dict[str, Any] = {
     "badgeprogress": factories.FulfillmentFactory,
@@ -223,73 +222,3 @@ class TestDeliveries:
             ({"q": issued.badge.template.name}, [issued]),
         ):
             assert listed(admin_client.get(url("delivery"), query)) == expected, query
-
-
-class TestDeadEvents:
-    PAYLOAD = {
-        "course_passing_status": {
-            "is_passing": True,
-            "user": {"id": 7, "pii": {"username": "anna", "email": "anna@x.org", "name": "Anna Lee"}},
-            "course": {"course_key": "course-v1:x+y+z", "display_name": "Demo"},
-        },
-        "requesting_user": {"name": "Staff Person", "username": "boss"},
-        "badge": {"name": "Kept", "recipients": [{"email": "b@x.org"}]},
-        "pii": [{"nickname": "anna"}],
-    }
-
-    def test_show_their_payload_without_personal_data(self, admin_client: Client) -> None:
-        event = factories.DeadEventFactory(payload=self.PAYLOAD)
-        page = content(admin_client.get(url("deadevent", event.pk, "change")))
-        for text in ("course-v1:x+y+z", "Demo", "is_passing", "Kept", "********"):
-            assert text in page
-        for text in ("anna", "Anna", "boss", "Staff Person", "b@x.org"):
-            assert text not in page
-
-    def test_are_found_by_their_id_and_error(self, admin_client: Client) -> None:
-        event = factories.DeadEventFactory(error="It broke.")
-        factories.DeadEventFactory()
-        for query in ({"q": str(event.event_id)}, {"q": "broke"}):
-            assert listed(admin_client.get(url("deadevent"), query)) == [event]
-
-    def test_replay_tells_how_many_worked_and_why_the_others_did_not(
-        self, admin_client: Client, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        works, fails = factories.DeadEventFactory(), factories.DeadEventFactory()
-
-        def replay(event: models.DeadEvent) -> None:
-            if event == fails:
-                raise UnreadablePayload("The payload lacks: user.")
-
-        monkeypatch.setattr("badges.admin.dead_events.process_again", replay)
-        page = act(admin_client, "deadevent", "replay", works, fails)
-        assert messages(page) == [f"{fails}: The payload lacks: user.", "1 event was replayed."]
-
-    def test_replay_processes_an_event(self, admin_client: Client) -> None:
-        payload = {
-            "course_passing_status": {
-                "is_passing": True,
-                "user": {
-                    "id": 7,
-                    "is_active": True,
-                    "pii": {"username": "anna", "email": "anna@example.com", "name": "Anna"},
-                },
-                "course": {"course_key": factories.COURSE},
-            }
-        }
-        factories.RequirementFactory(group="A")
-        event = factories.DeadEventFactory(payload=payload)
-        page = act(admin_client, "deadevent", "replay", event)
-        assert messages(page) == ["1 event was replayed."]
-        event.refresh_from_db()
-        assert event.status == "replayed"
-        assert models.Badge.objects.get().user.get_username() == "anna"
-
-    def test_replay_needs_the_permission_to_change(self, staff: Staff) -> None:
-        factories.RequirementFactory()
-        event = factories.DeadEventFactory()
-        client = staff("view_deadevent")
-        assert "Replay" not in content(client.get(url("deadevent")))
-        act(client, "deadevent", "replay", event)
-        event.refresh_from_db()
-        assert event.status == "waiting"
-        assert "Replay" in content(staff("view_deadevent", "change_deadevent").get(url("deadevent")))

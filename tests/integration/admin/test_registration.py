@@ -20,6 +20,7 @@ SCREENS = [
     "badgeprogress",
     "badgerequirement",
     "badgetemplate",
+    "busconsumer",
     "credlybadge",
     "credlybadgetemplate",
     "credlyorganization",
