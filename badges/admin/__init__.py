@@ -17,6 +17,7 @@ def register_screens() -> None:
     from badges.admin import (  # noqa: PLC0415
         accounts,
         awards,
+        consumers,
         dead_events,
         deliveries,
         progress,
@@ -38,6 +39,7 @@ def register_screens() -> None:
         models.CredlyBadge: awards.CredlyBadgeAdmin,
         models.AccredibleBadge: awards.AccredibleBadgeAdmin,
         models.Delivery: deliveries.DeliveryAdmin,
+        models.BusConsumer: consumers.BusConsumerAdmin,
         models.DeadEvent: dead_events.DeadEventAdmin,
     }
     for model, screen in screens.items():

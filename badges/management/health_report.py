@@ -7,20 +7,23 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+from badges.eventbus.groups import Bus
 from badges.issuing.summary import AccountState, AccountSummary, Queue, Summary
+from badges.management import bus_report
+from badges.management.spans import brief, wrapped
+from badges.models import DeadEvent
 
-WIDTH = 80
 NAME_WIDTH, STATE_WIDTH = 38, 10
-UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
-def troubles(found: Summary, max_age: timedelta, *, ignore_dead: bool = False) -> list[str]:
+def troubles(found: Summary, bus: Bus, max_age: timedelta, *, ignore_dead: bool = False) -> list[str]:
     """Why not all is well, a sentence each; empty if it is.
 
     Arguments:
-        found: the health of everything.
-        max_age: how old the oldest waiting delivery may be.
-        ignore_dead: whether deliveries that were given up are no trouble.
+        found: the health of everything but the bus.
+        bus: the health of the consumer groups.
+        max_age: how old the oldest waiting delivery, unread event or pending event may be.
+        ignore_dead: whether deliveries that were given up and dead events are no trouble.
     """
     told = [
         f'The {account.provider} account "{account.name}" is stopped: {account.reason}' for account in found.stopped
@@ -31,10 +34,25 @@ def troubles(found: Summary, max_age: timedelta, *, ignore_dead: bool = False) -
     if found.dead and not ignore_dead:
         were, them = ("delivery was", "it") if found.dead == 1 else ("deliveries were", "them")
         told.append(f"{found.dead} {were} given up; retry, cancel or mark {them} as done in the admin.")
-    return told
+    told += bus_report.troubles(bus, found.at, max_age)
+    return [*told, *_dead_events(found, ignore_dead=ignore_dead)]
 
 
-def as_json(found: Summary, max_age: timedelta, told: list[str]) -> dict[str, Any]:
+def _dead_events(found: Summary, *, ignore_dead: bool) -> Iterator[str]:
+    lost = found.dead_by_kind.get(DeadEvent.Kind.LOST, 0)
+    waiting = found.dead_events - lost
+    if waiting and not ignore_dead:
+        waits, them = ("event waits", "it") if waiting == 1 else ("events wait", "them")
+        yield f"{waiting} dead {waits}; replay or discard {them} in the admin."
+    if lost:
+        is_lost, it, them = ("event is", "it", "it") if lost == 1 else ("events are", "they", "them")
+        yield (
+            f"{lost} {is_lost} lost: the bus had {them} no more when {it} should have been read again. See the dead "
+            f'events of the kind "lost", and discard {them} when that is dealt with.'
+        )
+
+
+def as_json(found: Summary, bus: Bus, max_age: timedelta, told: list[str]) -> dict[str, Any]:
     """The report for programs, with its ``troubles``; documented in docs/operations.rst, and only ever added to."""
     return {
         "version": 1,
@@ -49,7 +67,8 @@ def as_json(found: Summary, max_age: timedelta, told: list[str]) -> dict[str, An
         "accounts": [_account(account, found.at) for account in found.accounts],
         "announcements": _queue(found.announcements, found.at),
         "without_account": _queue(found.without_account, found.at),
-        "events": {"dead": found.dead_events},
+        "events": {"dead": found.dead_events, "by_kind": dict(found.dead_by_kind)},
+        "bus": bus_report.as_json(bus, found.at),
     }
 
 
@@ -96,17 +115,17 @@ def _seconds(now: datetime, moment: datetime | None) -> int | None:
     return None if moment is None else max(0, round((now - moment).total_seconds()))
 
 
-def as_text(found: Summary, told: list[str]) -> Iterator[str]:
+def as_text(found: Summary, bus: Bus, told: list[str]) -> Iterator[str]:
     """The report for people, with its ``troubles``, line by line."""
     yield f"Badges at {_date(found.at)}: {'all is well.' if not told else 'not all is well.'}"
     for sentence in told:
-        yield from _wrapped(sentence, "  ! ")
+        yield from wrapped(sentence, "  ! ")
     yield ""
     yield _row("", "state", "waiting", "oldest", "dead")
     for account in found.accounts:
         yield _row(f"{account.provider}: {account.name}", account.state.value, *_numbers(account.queue, found.at))
         for detail in _details(account, found.at):
-            yield from _wrapped(detail, "    ")
+            yield from wrapped(detail, "    ")
     if not found.accounts:
         yield "  no accounts"
     yield _row("announcements", "", *_numbers(found.announcements, found.at))
@@ -114,7 +133,10 @@ def as_text(found: Summary, told: list[str]) -> Iterator[str]:
         yield _row("without an account", "", *_numbers(found.without_account, found.at))
     yield _row("together", "", *_numbers(Queue(found.waiting, found.oldest_at, found.dead), found.at))
     yield ""
-    yield f"Dead events: {found.dead_events}"
+    yield from bus_report.as_text(bus, found.at)
+    yield ""
+    kinds = ", ".join(f"{number} {kind.replace('_', ' ')}" for kind, number in found.dead_by_kind.items() if number)
+    yield f"Dead events: {found.dead_events}{f' ({kinds})' * bool(kinds)}"
 
 
 def _details(account: AccountSummary, now: datetime) -> Iterator[str]:
@@ -149,15 +171,6 @@ def _sync(account: AccountSummary, now: datetime) -> str:
     return f"synchronization of templates begun {brief(now - sync.started_at)} ago, not finished{reason}"
 
 
-def brief(span: timedelta) -> str:
-    """A time span in its largest unit: ``3 h``."""
-    seconds = max(0, round(span.total_seconds()))
-    for size, unit in UNITS:
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return "0 s"
-
-
 def _numbers(queue: Queue, now: datetime) -> tuple[str, str, str]:
     oldest = "-" if queue.oldest_at is None else brief(now - queue.oldest_at)
     return str(queue.waiting), oldest, str(queue.dead)
@@ -166,10 +179,6 @@ def _numbers(queue: Queue, now: datetime) -> tuple[str, str, str]:
 def _row(name: str, state: str, waiting: str, oldest: str, dead: str) -> str:
     shown = textwrap.shorten(name, NAME_WIDTH, placeholder="...") if len(name) > NAME_WIDTH else name
     return f"{shown:<{NAME_WIDTH}} {state:<{STATE_WIDTH}} {waiting:>8} {oldest:>9} {dead:>8}"
-
-
-def _wrapped(text: str, indent: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=" " * len(indent))
 
 
 def _date(moment: datetime | None) -> str:

@@ -12,9 +12,9 @@ import pytest
 from django.core.checks import run_checks
 
 from badges import checks
+from badges.checks import project
+from badges.eventbus.kinds import DURABLE_CONSUMER
 from badges.models import ProviderAccount
-
-REDIS = "redis://localhost:6379/0"
 
 
 def ids() -> list[str]:
@@ -24,7 +24,9 @@ def ids() -> list[str]:
     return [str(message.id) for message in messages if message.id != "badges.W007"]
 
 
-def test_the_default_configuration_is_fine() -> None:
+def test_the_default_configuration_is_fine(settings: Any) -> None:
+    settings.EVENT_BUS_CONSUMER = DURABLE_CONSUMER
+
     assert ids() == []
 
 
@@ -74,10 +76,6 @@ def test_what_is_wrong_in_the_configuration(settings: Any, config: Any, expected
         ("USE_TZ", False, ["badges.E009"]),
         ("BADGES_ENCRYPTION_KEYS", "one string", ["badges.E011"]),
         ("BADGES_ENCRYPTION_KEYS", None, ["badges.W011"]),
-        ("EVENT_BUS_CONSUMER", None, ["badges.W003"]),
-        ("EVENT_BUS_PRODUCER", None, ["badges.W004"]),
-        ("EVENT_BUS_REDIS_CONNECTION_URL", None, ["badges.W005"]),
-        ("EVENT_BUS_REDIS_CONNECTION_URL", "redis://[oops", ["badges.E013"]),
         ("BADGES_ENABLED", "false", ["badges.E012"]),
     ],
 )
@@ -87,47 +85,41 @@ def test_what_is_wrong_in_the_project(settings: Any, name: str, value: Any, expe
     assert ids() == expected
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({}, []),
+        ({"isolation_level": "read committed"}, []),
+        ({"isolation_level": "repeatable read"}, ["badges.W014"]),
+        ({"isolation_level": "SERIALIZABLE"}, ["badges.W014"]),
+        ({"isolation_level": None}, ["badges.W014"]),
+    ],
+)
+def test_an_isolation_level_that_makes_consumers_deadlock_is_told(options: dict[str, Any], told: list[str]) -> None:
+    mysql = {"ENGINE": "django.db.backends.mysql", "OPTIONS": options}
+
+    assert [message.id for message in project._isolation({"default": mysql})] == told
+    assert [message.id for message in project._isolation({"other": mysql})] == []
+    assert [message.id for message in project._isolation({"default": {**mysql, "ENGINE": "x.sqlite3"}})] == []
+
+
 @pytest.mark.parametrize(("options", "told"), [({}, ["badges.W010"]), ({"transaction_mode": "immediate"}, [])])
 def test_a_sqlite_database_that_several_processes_cannot_share_is_told(
     options: dict[str, str], told: list[str]
 ) -> None:
     database = {"ENGINE": "django.db.backends.sqlite3", "OPTIONS": options}
 
-    found = checks._shared_databases({"default": database})
+    found = project._shared_databases({"default": database})
 
     assert [message.id for message in found] == told
 
 
 def test_the_documentation_lists_every_check() -> None:
-    root = Path(checks.__file__).parents[1]
-    said = set(re.findall(r'"badges\.([EW]\d{3})"', Path(checks.__file__).read_text()))
+    package = Path(checks.__file__).parent
+    said = re.findall(r'"badges\.([EWI]\d{3})"', "".join(module.read_text() for module in package.glob("*.py")))
+    documentation = (package.parents[1] / "docs" / "checks.rst").read_text()
 
-    assert set(re.findall(r"^``([EW]\d{3})``", (root / "docs" / "checks.rst").read_text(), re.MULTILINE)) == said
-
-
-def test_a_redis_client_that_gives_up_too_early_is_told(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.EVENT_BUS_REDIS_CONNECTION_URL = REDIS
-    monkeypatch.setattr("redis.__version__", "8.0.0")
-
-    assert ids() == ["badges.W006"]
-
-
-def test_an_older_redis_client_is_fine(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.EVENT_BUS_REDIS_CONNECTION_URL = REDIS
-    monkeypatch.setattr("redis.__version__", "7.1.0")
-
-    assert ids() == []
-
-
-@pytest.mark.parametrize("enabled", [True, False])
-def test_announcements_that_reach_no_topic_are_told(settings: Any, enabled: bool) -> None:
-    settings.EVENT_BUS_PRODUCER_CONFIG = {
-        event_type: {"learning-badges-lifecycle": {"event_key_field": "badge.uuid", "enabled": enabled}}
-        for event_type in ("org.openedx.learning.badge.awarded.v1", "org.openedx.learning.badge.revoked.v1")
-    }
-
-    told = [message.id for message in checks.check_event_bus(None)]
-    assert told == ([] if enabled else ["badges.W007", "badges.W007"])
+    assert set(re.findall(r"^``([EWI]\d{3})``", documentation, re.MULTILINE)) == set(said)
 
 
 @pytest.mark.django_db

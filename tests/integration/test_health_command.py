@@ -13,7 +13,8 @@ from django.db import OperationalError
 from django.utils import timezone
 from pytest_django import Settings
 
-from badges.management.health_report import WIDTH
+from badges.eventbus.kinds import DURABLE_CONSUMER
+from badges.management.spans import WIDTH
 from badges.models import AccountHealth, Badge, BadgeTemplate, Delivery, ProviderAccount, TemplateSync
 from tests import factories
 from tests.factories import DeliveryFactory
@@ -22,6 +23,11 @@ pytestmark = pytest.mark.django_db
 Action, Status = Delivery.Action, Delivery.Status
 HOUR = timedelta(hours=1)
 SECRET = "very-secret-key"
+
+
+@pytest.fixture(autouse=True)
+def _durable(settings: Settings) -> None:
+    settings.EVENT_BUS_CONSUMER = DURABLE_CONSUMER
 
 
 def run(*arguments: str) -> tuple[int, str]:
@@ -105,9 +111,28 @@ class TestTheExitStatus:
         waiting(hours=2)
         assert run("--ignore-dead")[0] == 1
 
-    def test_is_0_with_dead_events_alone(self) -> None:
-        factories.DeadEventFactory()
+    def test_does_not_count_dead_events_that_were_dealt_with(self) -> None:
+        factories.DeadEventFactory(status="replayed")
+        factories.DeadEventFactory(status="discarded", kind="lost")
         assert run()[0] == 0
+
+    @pytest.mark.parametrize(
+        ("number", "told"),
+        [
+            (1, "1 dead event waits; replay or discard it in the admin."),
+            (2, "2 dead events wait; replay or discard them in the admin."),
+        ],
+    )
+    def test_is_1_where_dead_events_wait(self, number: int, told: str) -> None:
+        factories.DeadEventFactory.create_batch(number)
+        assert as_json()[1]["troubles"] == [told]
+        assert (run()[0], run("--ignore-dead")[0]) == (1, 0)
+
+    def test_is_1_where_events_are_lost_and_that_cannot_be_ignored(self) -> None:
+        factories.DeadEventFactory(kind="lost")
+        status, found = as_json("--ignore-dead")
+        [told] = found["troubles"]
+        assert (status, told.split(":")[0]) == (1, "1 event is lost")
 
     def test_counts_announcements_and_what_a_worker_has(self) -> None:
         waiting(hours=2, action=Action.ANNOUNCE_AWARDED)
@@ -159,6 +184,7 @@ class TestTheJSON:
         waiting(acme, status=Status.DEAD)
         waiting(acme, hours=3, action=Action.ANNOUNCE_AWARDED)
         factories.DeadEventFactory()
+        factories.DeadEventFactory(kind="unreadable")
         factories.DeadEventFactory(status="replayed")
 
         status, found = as_json()
@@ -175,6 +201,7 @@ class TestTheJSON:
                 'The credly account "Acme" is stopped: Refused.',
                 "The oldest waiting delivery is 3 h old; the limit is 1 h.",
                 "1 delivery was given up; retry, cancel or mark it as done in the admin.",
+                "2 dead events wait; replay or discard them in the admin.",
             ],
             "max_age_seconds": 3600,
             "waiting": 2,
@@ -218,7 +245,8 @@ class TestTheJSON:
                 "oldest_waiting_seconds": None,
                 "dead": 0,
             },
-            "events": {"dead": 1},
+            "events": {"dead": 2, "by_kind": {"failed": 1, "unreadable": 1, "unknown_type": 0, "lost": 0}},
+            "bus": {"error": "", "note": "No consumer of this app has run yet.", "groups": []},
         }
 
     def test_names_each_state_of_an_account(self) -> None:
@@ -271,6 +299,12 @@ class TestTheText:
         account(failures=failures, paused_until=timezone.now() + HOUR * hours)
         assert told in " ".join(run()[1].split())
 
+    def test_counts_dead_events_by_kind(self) -> None:
+        assert "Dead events: 0\n" in run()[1]
+        factories.DeadEventFactory()
+        factories.DeadEventFactory.create_batch(2, kind="unknown_type")
+        assert "Dead events: 3 (1 failed, 2 unknown type)\n" in run()[1]
+
     def test_says_that_all_is_well(self) -> None:
         account(last_success_at=timezone.now())
         assert "all is well." in run()[1]
@@ -286,7 +320,7 @@ def test_nothing_secret_is_printed(output: str) -> None:
 
 
 @pytest.mark.parametrize("number", [1, 300])
-def test_takes_4_queries_however_much_there_is(number: int, django_assert_num_queries: Any) -> None:
+def test_takes_5_queries_however_much_there_is(number: int, django_assert_num_queries: Any) -> None:
     accounts = ProviderAccount.objects.bulk_create(
         ProviderAccount(provider="credly", name=f"A{n}") for n in range(number)
     )
@@ -296,5 +330,5 @@ def test_takes_4_queries_however_much_there_is(number: int, django_assert_num_qu
     user, now = factories.UserFactory(), timezone.now()
     badges = Badge.objects.bulk_create(Badge(user=user, template=one, awarded_at=now) for one in templates)
     Delivery.objects.bulk_create(Delivery(badge=badge, action=Action.ISSUE) for badge in badges)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         assert as_json()[1]["waiting"] == number

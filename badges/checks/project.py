@@ -1,40 +1,27 @@
-"""System checks: what would make an operator lose an evening, said at start with a way out."""
+"""Checks of the settings, and of what the app needs of its project and finds in its database."""
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import SplitResult, parse_qs, urlsplit
 
-import redis
 from django.apps import AppConfig, apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Caution
 from django.core.exceptions import FieldDoesNotExist
-from django.db import DatabaseError
-from openedx_events.learning.signals import BADGE_AWARDED, BADGE_REVOKED
+from django.db import DatabaseError, router
 
+from badges.checks.addresses import is_loopback, split_address
 from badges.conf import GENERAL_SECTIONS, BadgesConfig, get_config
 from badges.exceptions import BadgesError, ConfigurationError, RuleError
 from badges.issuing.sweep import PATIENCE
-from badges.models import ProviderAccount
+from badges.models import Badge, ProviderAccount
 from badges.models.fields import encryption_secrets
 from badges.providers import registry
 from badges.rules.schema import event_schema
 from badges.toggles import is_badges_enabled
-
-STOCK_REDIS_CONSUMER = "edx_event_bus_redis.RedisEventConsumer"
-
-
-def register_checks() -> None:
-    """Have the checks run with Django's own."""
-    register(check_settings)
-    register(check_event_bus)
-    register(check_accounts, Tags.database)
-    register(check_sandbox, deploy=True)
 
 
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
@@ -55,13 +42,8 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         config = get_config()
     except ConfigurationError as error:
         return [*messages, Error(str(error), hint='See "Configuration" in the documentation.', id="badges.E001")]
-    databases = _shared_databases(settings.DATABASES)
+    databases = [*_shared_databases(settings.DATABASES), *_isolation(settings.DATABASES)]
     return [*messages, *databases, *_events(config), *_providers(config), *_deliveries(config)]
-
-
-def check_event_bus(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Whether events come in and announcements go out."""
-    return list(_event_bus()) if is_badges_enabled() else []
 
 
 def check_accounts(
@@ -165,6 +147,24 @@ def _shared_databases(databases: Mapping[str, Mapping[str, Any]]) -> Iterator[Ch
             )
 
 
+def _isolation(databases: Mapping[str, Mapping[str, Any]]) -> Iterator[CheckMessage]:
+    """What is set wins over Django's default for MySQL, which is read committed."""
+    alias = router.db_for_write(Badge)
+    database = databases.get(alias, {})
+    if not str(database.get("ENGINE", "")).endswith("mysql"):
+        return
+    level = database.get("OPTIONS", {}).get("isolation_level", "read committed")
+    if str(level).lower() in ("read committed", "read uncommitted"):
+        return
+    shown = f'"{level}"' if level else "left to the server, which begins with repeatable read"
+    yield Caution(
+        f'The isolation level of the MySQL database "{alias}" is {shown}: it then locks the gaps between rows, too, '
+        "and consumers that run beside each other deadlock. That is tried again and nothing is lost, but it is slow.",
+        hint='Set OPTIONS["isolation_level"] to "read committed", or leave it out: that is what Django uses.',
+        id="badges.W014",
+    )
+
+
 def _events(config: BadgesConfig) -> Iterator[CheckMessage]:
     if not config.events:
         yield Error(
@@ -222,85 +222,15 @@ def _providers(config: BadgesConfig) -> Iterator[CheckMessage]:
 
 def _address(slug: str, key: str, url: str, *, is_declared: bool) -> Iterator[CheckMessage]:
     where = f'BADGES_CONFIG["{slug}"]["{key}"]'
-    parts = _split(url)
+    parts = split_address(url)
     if not url:
         if is_declared:
             yield Error(f"{where} is empty.", hint="Leave the key out for the default.", id="badges.E004")
     elif parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         yield Error(f"{where} is not a web address.", hint="It must start with https://.", id="badges.E004")
-    elif parts.scheme != "https" and not _is_loopback(parts.hostname):
+    elif parts.scheme != "https" and not is_loopback(parts.hostname):
         yield Error(
             f"{where} is not HTTPS: API keys and learners' data would cross the network in the clear.",
             hint="Use https://. Plain http:// is accepted for this machine only.",
             id="badges.E005",
         )
-
-
-def _split(url: str) -> SplitResult | None:
-    """The parts of an address; None where it cannot be read."""
-    try:
-        parts = urlsplit(url)
-        # Read lazily, and it may be what is wrong.
-        _ = parts.hostname
-    except ValueError:
-        return None
-    return parts
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _event_bus() -> Iterator[CheckMessage]:
-    consumer = getattr(settings, "EVENT_BUS_CONSUMER", None)
-    if not consumer:
-        yield Caution(
-            "EVENT_BUS_CONSUMER is not set, so consume_events cannot run and only events of this process count.",
-            hint=f'For Redis: EVENT_BUS_CONSUMER = "{STOCK_REDIS_CONSUMER}".',
-            id="badges.W003",
-        )
-    if not getattr(settings, "EVENT_BUS_PRODUCER", None):
-        yield Caution(
-            "EVENT_BUS_PRODUCER is not set, so awarded and revoked badges are announced in this process only.",
-            hint='For Redis: EVENT_BUS_PRODUCER = "edx_event_bus_redis.create_producer".',
-            id="badges.W004",
-        )
-    else:
-        yield from _announcements()
-    url = getattr(settings, "EVENT_BUS_REDIS_CONNECTION_URL", None)
-    if consumer == STOCK_REDIS_CONSUMER:
-        if not url:
-            yield Caution(
-                "EVENT_BUS_REDIS_CONNECTION_URL is not set, so the consumer does not know its Redis.",
-                hint='For example "redis://localhost:6379/0".',
-                id="badges.W005",
-            )
-        elif (parts := _split(url)) is None:
-            yield Error("EVENT_BUS_REDIS_CONNECTION_URL cannot be read.", hint="Correct it.", id="badges.E013")
-        elif int(redis.__version__.split(".")[0]) >= 8 and "socket_timeout" not in parse_qs(parts.query):
-            yield Caution(
-                f"redis-py {redis.__version__} gives up on a silent connection after 5 seconds, and the consumer waits "
-                "up to 60 seconds for an event: it would log an error every 5 seconds, and may stop.",
-                hint="Add ?socket_timeout=90 to EVENT_BUS_REDIS_CONNECTION_URL.",
-                id="badges.W006",
-            )
-
-
-def _announcements() -> Iterator[CheckMessage]:
-    config = getattr(settings, "EVENT_BUS_PRODUCER_CONFIG", None) or {}
-    for signal in (BADGE_AWARDED, BADGE_REVOKED):
-        topics = config.get(signal.event_type) or {}
-        if not any(isinstance(topic, dict) and topic.get("enabled") for topic in topics.values()):
-            yield Caution(
-                f"EVENT_BUS_PRODUCER_CONFIG sends {signal.event_type} to no topic: other services do not hear of it.",
-                hint=(
-                    'Add {"learning-badges-lifecycle": {"event_key_field": "badge.uuid", "enabled": True}} for it. '
-                    "If it is there with BADGES_ENABLED as value: that is read where the settings file defines it."
-                ),
-                id="badges.W007",
-            )
