@@ -15,7 +15,10 @@ endef
 DEMO := $(VENV)/.installed-demo
 DEV := $(VENV)/.installed-dev
 MYSQL := $(VENV)/.installed-mysql
-PYTEST := PYTHONDEVMODE=1 $(BIN)/python -m pytest
+PYTEST := env PYTHONDEVMODE=1 $(BIN)/python -m pytest
+# Two processes, because most acceptance tests wait; those that keep all cores busy are one group, and run in one of them.
+BESIDE := -n 2 --dist loadgroup --durations=15 --durations-min=10
+ON := $(BIN)/python -m tests.servers --optional
 ARGS ?=
 
 .PHONY: help
@@ -31,20 +34,24 @@ sandbox: $(DEMO) ## Run the provider sandbox alone: a stand-in for Credly and Ac
 	@$(BIN)/python -m demo.sandbox $(ARGS)
 
 .PHONY: test
-test: $(DEV) system-packages $(MYSQL) ## Run the whole suite: the database tests on PostgreSQL and MariaDB, then everything on SQLite
-	@echo "== Integration tests on PostgreSQL"
-	@PYTHONDEVMODE=1 $(BIN)/python -m tests.servers --optional postgresql -- $(BIN)/python -m pytest -q -n 2 tests/integration
-	@echo "== Integration tests on MariaDB"
-	@PYTHONDEVMODE=1 $(BIN)/python -m tests.servers --optional mariadb -- $(BIN)/python -m pytest -q -n 2 tests/integration
+test: $(DEV) system-packages ## Run the whole suite on SQLite and a real Redis; ARGS="..." goes to pytest
+	@$(PYTEST) $(BESIDE) $(ARGS)
+
+.PHONY: test-all
+test-all: $(DEV) system-packages $(MYSQL) ## Run the suite on PostgreSQL, on MariaDB and, whole, on SQLite; what CI runs
+	@echo "== Integration and acceptance tests on PostgreSQL"
+	@$(ON) postgresql -- $(PYTEST) -q $(BESIDE) tests/integration tests/acceptance $(ARGS)
+	@echo "== Integration and acceptance tests on MariaDB"
+	@$(ON) mariadb -- $(PYTEST) -q $(BESIDE) tests/integration tests/acceptance $(ARGS)
 	@echo "== The whole suite on SQLite"
-	@$(PYTEST) $(ARGS)
+	@$(PYTEST) $(BESIDE) $(ARGS)
 
 .PHONY: test-fast
 test-fast: $(DEV) ## Run the unit and integration tests on SQLite alone; ARGS="..." goes to pytest
 	@$(PYTEST) -q tests/unit tests/integration $(ARGS)
 
-.PHONY: test-all
-test-all: $(DEV) system-packages ## Run the suite on every Python and Django of the matrix that is installed (tox)
+.PHONY: test-matrix
+test-matrix: $(DEV) system-packages ## Run the suite on every Python and Django of the matrix that is installed (tox)
 	@$(BIN)/tox run --skip-missing-interpreters true
 
 .PHONY: coverage
@@ -69,12 +76,15 @@ format: $(DEV) ## Format the code, and mend what can be mended by itself
 	@$(BIN)/ruff format .
 
 .PHONY: bench
-bench: $(DEV) system-packages $(MYSQL) ## Measure what an event, a sweep of 100,000 deliveries and a delivery cost
+bench: $(DEV) system-packages $(MYSQL) ## Measure what an event, a sweep, a delivery and the consumer cost (half an hour)
 	@status=0; \
 	$(BIN)/python -m benchmarks events || status=1; \
 	$(BIN)/python -m tests.servers --optional postgresql -- $(BIN)/python -m benchmarks sweep || status=1; \
 	$(BIN)/python -m tests.servers --optional mariadb -- $(BIN)/python -m benchmarks sweep || status=1; \
 	$(BIN)/python -m tests.servers --optional postgresql -- $(BIN)/python -m benchmarks workers || status=1; \
+	$(BIN)/python -m tests.servers --optional postgresql -- $(BIN)/python -m benchmarks consumer || status=1; \
+	$(BIN)/python -m tests.servers --optional postgresql -- $(BIN)/python -m benchmarks memory || status=1; \
+	$(BIN)/python -m tests.servers --optional mariadb -- $(BIN)/python -m benchmarks consumer || status=1; \
 	exit $$status
 
 .PHONY: docs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,15 @@ import pytest
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from demo.redis import redis_server
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What has nothing to do with our database runs once, on SQLite."""
+    if not os.environ.get("BADGES_TEST_DATABASE_URL"):
+        return
+    deselected = [item for item in items if item.get_closest_marker("any_database")]
+    items[:] = [item for item in items if item not in deselected]
+    config.hook.pytest_deselected(items=deselected)
 
 
 class NetworkIsForbidden(AssertionError):

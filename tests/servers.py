@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from demo.processes import LOOPBACK, Child, ended_like_ctrl_c, free_port, running, wait_until
+from demo.processes import LOOPBACK, Server, ended_like_ctrl_c, free_port, serving
 from demo.redis import redis_server
 
 DATABASE = "badges"
@@ -42,20 +42,50 @@ def postgresql_server() -> Iterator[str]:
     Raises:
         Missing: the package is not installed.
     """
+    with restartable_postgresql(survives_kills=False) as server:
+        yield server.url
+
+
+@contextlib.contextmanager
+def restartable_postgresql(*, survives_kills: bool = True) -> Iterator[Server]:
+    """The same, to be killed and started again.
+
+    Arguments:
+        survives_kills: whether a kill loses nothing that was committed; without it, it is faster.
+
+    Raises:
+        Missing: the package is not installed.
+    """
     installed = _installed_postgresql()
-    with tempfile.TemporaryDirectory(prefix="badges-postgresql-") as folder:
-        data, log = Path(folder) / "data", Path(folder) / "log"
-        prefix, programs = _unprivileged(Path(folder), installed)
+    with tempfile.TemporaryDirectory(prefix="badges-postgresql-") as name:
+        folder = Path(name)
+        prefix, programs = _unprivileged(folder, installed)
         command = [*prefix, str(programs / "initdb"), "--auth=trust", "--encoding=UTF8", "--no-sync", "-U", "postgres"]
-        subprocess.run([*command, "-D", str(data)], check=True, capture_output=True)
+        subprocess.run([*command, "-D", str(folder / "data")], check=True, capture_output=True)
         port = free_port()
-        fast = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=100")
-        command = [*prefix, str(programs / "postgres"), "-D", str(data), "-h", LOOPBACK, "-p", str(port), "-k", folder]
-        for setting in fast:
-            command += ["-c", setting]
-        with running("PostgreSQL", command, log=log) as server:
-            _wait_for_postgresql(port, server)
-            yield f"postgres://postgres@{LOOPBACK}:{port}/{DATABASE}"
+        # The operating system lives on when a process is killed, so what was written needs no fsync. But what a
+        # commit leaves in memory would be lost, and a page that was written half.
+        settings = ["fsync=off", "max_connections=100"]
+        settings += [] if survives_kills else ["synchronous_commit=off", "full_page_writes=off"]
+        command = [*prefix, str(programs / "postgres"), "-D", str(folder / "data"), "-h", LOOPBACK, "-p", str(port)]
+        command += ["-k", name, *(word for setting in settings for word in ("-c", setting))]
+        url = f"postgres://postgres@{LOOPBACK}:{port}/{DATABASE}"
+        with serving(
+            "PostgreSQL",
+            url,
+            command,
+            folder=folder,
+            log=folder / "log",
+            is_ready=lambda: _postgresql_answers(port),
+            offspring=_offspring,
+        ) as server:
+            yield server
+
+
+def _offspring(pid: int) -> list[int]:
+    import psutil
+
+    return [child.pid for child in psutil.Process(pid).children(recursive=True)]
 
 
 def _installed_postgresql() -> Path:
@@ -85,26 +115,39 @@ def _unprivileged(folder: Path, installed: Path) -> tuple[list[str], Path]:
     return prefix, copied / "bin"
 
 
-def _wait_for_postgresql(port: int, server: Child) -> None:
+def _postgresql_answers(port: int) -> bool:
+    """Whether it takes connections; makes the database if there is none."""
     import psycopg
 
-    def created() -> bool:
-        with (
-            contextlib.suppress(psycopg.OperationalError),
-            contextlib.closing(
-                psycopg.connect(host=LOOPBACK, port=port, user="postgres", dbname="postgres", autocommit=True)
-            ) as connection,
-        ):
+    with (
+        contextlib.suppress(psycopg.OperationalError),
+        contextlib.closing(
+            psycopg.connect(host=LOOPBACK, port=port, user="postgres", dbname="postgres", autocommit=True)
+        ) as connection,
+    ):
+        with contextlib.suppress(psycopg.errors.DuplicateDatabase):
             connection.execute(f"CREATE DATABASE {DATABASE}")
-            return True
-        return False
-
-    wait_until(created, "PostgreSQL accepts connections", alive=[server])
+        return True
+    return False
 
 
 @contextlib.contextmanager
 def mariadb_server() -> Iterator[str]:
     """A MariaDB server, of the installed package; gives its URL.
+
+    Raises:
+        Missing: the server, or Python's driver for it, is not installed.
+    """
+    with restartable_mariadb(survives_kills=False) as server:
+        yield server.url
+
+
+@contextlib.contextmanager
+def restartable_mariadb(*, survives_kills: bool = True) -> Iterator[Server]:
+    """The same, to be killed and started again.
+
+    Arguments:
+        survives_kills: whether a kill loses nothing that was committed; without it, it is faster.
 
     Raises:
         Missing: the server, or Python's driver for it, is not installed.
@@ -116,37 +159,53 @@ def mariadb_server() -> Iterator[str]:
         raise Missing("MariaDB is missing: install its server (Debian: mariadb-server).")
     if importlib.util.find_spec("MySQLdb") is None:
         raise Missing("Python's MySQL driver is missing: run `make system-packages`, then install the extra mysql.")
-    with tempfile.TemporaryDirectory(prefix="badges-mariadb-") as folder:
-        data, log = Path(folder) / "data", Path(folder) / "log"
+    with tempfile.TemporaryDirectory(prefix="badges-mariadb-") as name:
+        folder = Path(name)
         owner = f"--user={pwd.getpwuid(os.geteuid()).pw_name}"
         subprocess.run(
-            [install, "--no-defaults", owner, f"--datadir={data}", "--auth-root-authentication-method=normal"],
+            [
+                install,
+                "--no-defaults",
+                owner,
+                f"--datadir={folder / 'data'}",
+                "--auth-root-authentication-method=normal",
+            ],
             check=True,
             capture_output=True,
         )
         port = free_port()
-        command = [program, "--no-defaults", owner, f"--datadir={data}", f"--socket={folder}/socket"]
-        command += [f"--bind-address={LOOPBACK}", f"--port={port}", f"--pid-file={folder}/pid", "--skip-log-bin"]
-        command += ["--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--innodb-buffer-pool-size=64M"]
+        command = [program, "--no-defaults", owner, f"--datadir={folder / 'data'}", f"--socket={folder / 'socket'}"]
+        command += [f"--bind-address={LOOPBACK}", f"--port={port}", f"--pid-file={folder / 'pid'}", "--skip-log-bin"]
+        command += ["--innodb-buffer-pool-size=64M"]
         command += ["--character-set-server=utf8mb4", "--collation-server=utf8mb4_unicode_ci"]
-        with running("MariaDB", command, log=log) as server:
-            _wait_for_mariadb(port, server)
-            yield f"mysql://root@{LOOPBACK}:{port}/{DATABASE}"
+        # 2: each commit is written, and synchronized once a second. See PostgreSQL.
+        command += (
+            ["--innodb-flush-log-at-trx-commit=2"]
+            if survives_kills
+            else ["--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0"]
+        )
+        with serving(
+            "MariaDB",
+            f"mysql://root@{LOOPBACK}:{port}/{DATABASE}",
+            command,
+            folder=folder,
+            log=folder / "log",
+            is_ready=lambda: _mariadb_answers(port),
+        ) as server:
+            yield server
 
 
-def _wait_for_mariadb(port: int, server: Child) -> None:
+def _mariadb_answers(port: int) -> bool:
+    """Whether it takes connections; makes the database if there is none."""
     import MySQLdb
 
-    def created() -> bool:
-        with (
-            contextlib.suppress(MySQLdb.OperationalError),
-            contextlib.closing(MySQLdb.connect(host=LOOPBACK, port=port, user="root")) as connection,
-        ):
-            connection.cursor().execute(f"CREATE DATABASE {DATABASE}")
-            return True
-        return False
-
-    wait_until(created, "MariaDB accepts connections", timeout=60, alive=[server])
+    with (
+        contextlib.suppress(MySQLdb.OperationalError),
+        contextlib.closing(MySQLdb.connect(host=LOOPBACK, port=port, user="root")) as connection,
+    ):
+        connection.cursor().execute(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+        return True
+    return False
 
 
 SERVERS: dict[str, tuple[str, Callable[[], AbstractContextManager[str]]]] = {

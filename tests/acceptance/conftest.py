@@ -1,4 +1,4 @@
-"""Fixtures of the acceptance tests: a real browser."""
+"""Fixtures of the acceptance tests: a real browser, the provider sandbox, and no database left behind."""
 
 from __future__ import annotations
 
@@ -7,8 +7,17 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+from pytest_django import Settings
 
+from demo.sandbox.process import RunningSandbox, running_sandbox
+from tests.databases import drop_databases
 from tests.servers import services_are_required
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_database_is_left() -> Iterator[None]:
+    yield
+    drop_databases()
 
 
 @pytest.fixture(scope="module")
@@ -28,3 +37,23 @@ def browser() -> Iterator[Browser]:
         started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield started
         started.close()
+
+
+@pytest.fixture(scope="module")
+def sandbox_process() -> Iterator[RunningSandbox]:
+    with running_sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(sandbox_process: RunningSandbox) -> RunningSandbox:
+    """The provider sandbox, a process of its own, as if just started."""
+    sandbox_process.reset()
+    return sandbox_process
+
+
+@pytest.fixture
+def configured(settings: Settings, sandbox: RunningSandbox) -> RunningSandbox:
+    """The sandbox, to which both providers lead."""
+    settings.BADGES_CONFIG = sandbox.badges_config()
+    return sandbox

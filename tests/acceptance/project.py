@@ -1,4 +1,4 @@
-"""The test project as an operator runs it: a database file, management commands, and processes of its own."""
+"""The test project as an operator runs it: a database, management commands, and processes of its own."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from typing import Any
 import redis
 
 from demo.processes import Child, running, wait_until
+from tests import databases
 from tests.factories import PASSING
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = databases.ROOT
 STREAM = "test-learning-badges-lifecycle"
 
 
@@ -30,12 +31,11 @@ class Project:
         self.environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "settings_test",
-            "BADGES_TEST_SQLITE": str(folder / "project.sqlite3"),
             "BADGES_TEST_REDIS_URL": redis_url,
             "BADGES_TEST_CONFIG": json.dumps(config or {}),
             "PYTHONUNBUFFERED": "1",
+            **databases.fresh_database(folder),
         }
-        self.manage("migrate", "--verbosity", "0")
 
     def manage(self, *arguments: str) -> str:
         """Run a management command to its end, and give what it printed."""

@@ -7,42 +7,26 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from badges import models
-from demo.sandbox.process import RunningSandbox, running_sandbox
+from demo.sandbox.process import RunningSandbox
 from demo.sandbox.seed import LARGE_ORGANIZATION_ID, LARGE_ORGANIZATION_TOKEN, MANY, ORGANIZATION_ID, ORGANIZATION_TOKEN
 from tests import factories
+from tests.acceptance.pages import logged_in
 from tests.factories import CCX_PASSING, COURSE, PASSING
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NARROW = 360
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    with running_sandbox() as running:
-        yield running
-
-
 @pytest.fixture
-def admin(
-    browser: Browser, live_server: LiveServer, admin_user: Any, settings: Settings, sandbox: RunningSandbox
-) -> Iterator[Page]:
+def admin(browser: Browser, live_server: LiveServer, admin_user: Any, configured: RunningSandbox) -> Iterator[Page]:
     """A page that is logged in, at the admin's index."""
-    settings.BADGES_CONFIG = sandbox.badges_config()
     context = browser.new_context(base_url=live_server.url)
-    page = context.new_page()
-    page.set_default_timeout(10_000)
     failures: list[str] = []
-    page.on("pageerror", lambda error: failures.append(str(error)))
-    page.goto("/admin/")
-    page.get_by_label("Username").fill("admin")
-    page.get_by_label("Password").fill("password")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Site administration")).to_be_visible()
-    yield page
+    context.on("weberror", lambda error: failures.append(str(error.error)))
+    yield logged_in(context)
     context.close()
     assert failures == []
 

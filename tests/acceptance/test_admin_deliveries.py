@@ -8,45 +8,19 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Browser, BrowserContext, Page, expect
-from pytest_django import Settings
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from badges.issuing.sweep import sweep
 from badges.models import AccountHealth, CredlyOrganization, Delivery, DeliveryAttempt, TemplateSync
-from demo.sandbox.process import RunningSandbox, running_sandbox
+from demo.sandbox.process import RunningSandbox
 from demo.sandbox.seed import ORGANIZATION_ID, ORGANIZATION_TOKEN, template_id
 from tests import factories
+from tests.acceptance.pages import logged_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Action, Status = Delivery.Action, Delivery.Status
 NARROW = 390
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    with running_sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def configured(settings: Settings, sandbox: RunningSandbox) -> RunningSandbox:
-    """The sandbox, to which both providers lead."""
-    sandbox.reset()
-    settings.BADGES_CONFIG = sandbox.badges_config()
-    return sandbox
-
-
-def logged_in(context: BrowserContext) -> Page:
-    """A page of a browser that is logged in."""
-    page = context.new_page()
-    page.set_default_timeout(10_000)
-    page.goto("/admin/")
-    page.get_by_label("Username").fill("admin")
-    page.get_by_label("Password").fill("password")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Site administration")).to_be_visible()
-    return page
 
 
 @pytest.fixture(params=[True, False], ids=["with-javascript", "without-javascript"])
@@ -211,3 +185,14 @@ def test_the_pages_of_a_bad_night_fit_a_narrow_window_and_label_their_inputs(adm
         assert answer.status == 200, address
         assert admin.evaluate("document.documentElement.scrollWidth") <= NARROW, f"{address} scrolls sideways"
         assert admin.evaluate(UNLABELLED) == [], address
+
+
+@pytest.mark.parametrize("admin", [True], ids=["with-javascript"], indirect=True)
+def test_the_last_error_is_read_on_a_laptop_without_scrolling_sideways(admin: Page) -> None:
+    bad_night()
+    admin.set_viewport_size({"width": 1200, "height": 800})
+    admin.goto("/admin/badges/delivery/?state=pending")
+    error = admin.locator("#result_list td.field-error", has_text="Credly").first
+    seen = admin.locator("#changelist-form .results").evaluate("box => box.getBoundingClientRect().right")
+
+    assert error.evaluate("cell => cell.getBoundingClientRect().right") <= seen

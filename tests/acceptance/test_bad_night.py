@@ -20,11 +20,11 @@ import pytest
 from demo.processes import Child, wait_until
 from demo.sandbox.process import RunningSandbox, running_sandbox
 from demo.sandbox.seed import ORGANIZATION_ID
-from tests.acceptance.faults.database import databases
 from tests.acceptance.faults.providers import held
 from tests.acceptance.project import ROOT, Project
+from tests.databases import fresh_database, vendor
 
-AWARDS = 1000
+AWARDS = 300 if vendor() == "SQLite" else 1000
 WORKERS = 2
 NEW_KEY = "the-new-credly-token"
 FAILURES, PAUSE, CHECK = 5, 0.5, 1.0
@@ -41,7 +41,7 @@ CONFIG = {
         "check_stopped": CHECK,
     },
 }
-pytestmark = pytest.mark.timeout(280)
+pytestmark = [pytest.mark.timeout(280), pytest.mark.xdist_group("busy")]
 
 
 class WithoutBus(Project):
@@ -117,10 +117,9 @@ class Night:
 
 @pytest.fixture
 def night(tmp_path: Path) -> Iterator[Night]:
-    with running_sandbox() as sandbox, databases(tmp_path) as (_, fresh):
-        project = WithoutBus(
-            tmp_path, {**fresh(), "BADGES_TEST_CONFIG": json.dumps({**sandbox.badges_config(), **CONFIG})}
-        )
+    with running_sandbox() as sandbox:
+        config = json.dumps({**sandbox.badges_config(), **CONFIG})
+        project = WithoutBus(tmp_path, {**fresh_database(tmp_path), "BADGES_TEST_CONFIG": config})
         project.python(
             "from tests.acceptance.faults import site; site.configure('credly');"
             "UserFactory(username='night-operator', is_staff=True, is_superuser=True); print('null')"

@@ -17,6 +17,8 @@ import requests
 from demo.paths import TOP
 from demo.processes import Child, running, wait_until
 
+pytestmark = pytest.mark.any_database
+
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:

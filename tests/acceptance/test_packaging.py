@@ -17,6 +17,7 @@ import pytest
 from badges import __version__
 from demo.paths import TOP
 
+pytestmark = pytest.mark.any_database
 DATA_FOLDERS = ("locale", "static", "templates")
 
 

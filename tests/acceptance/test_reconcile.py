@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 import requests
 
 from demo.sandbox import seed
-from demo.sandbox.process import RunningSandbox, running_sandbox
+from demo.sandbox.process import RunningSandbox
 from tests.acceptance.project import ROOT, Project
 
 LEARNERS = ("accepts", "revoked", "deleted", "kept", "lost")
@@ -148,15 +147,8 @@ class Badges:
         return self.project.python(f"print(json.dumps({rows}, default=str))")
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[RunningSandbox]:
-    with running_sandbox() as running:
-        yield running
-
-
 @pytest.fixture(params=[Credly, Accredible])
 def badges(request: pytest.FixtureRequest, sandbox: RunningSandbox, tmp_path: Path, redis_url: str) -> Badges:
-    sandbox.reset()
     return Badges(Project(tmp_path, redis_url, sandbox.badges_config()), request.param(sandbox))
 
 

@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import requests
 from demo.sandbox import seed
 from demo.sandbox.process import ROOT, RunningSandbox, running_sandbox
 
+pytestmark = pytest.mark.any_database
 BASIC = (seed.ORGANIZATION_TOKEN, "")
 TOKEN = {"Authorization": f"Token token={seed.ACCREDIBLE_KEY}"}
 KEYS = (
@@ -24,18 +24,6 @@ KEYS = (
     seed.ACCREDIBLE_KEY,
     seed.LARGE_ACCREDIBLE_KEY,
 )
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[RunningSandbox]:
-    with running_sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(process: RunningSandbox) -> RunningSandbox:
-    process.reset()
-    return process
 
 
 @pytest.fixture
@@ -108,8 +96,8 @@ def test_a_seed_that_cannot_be_used_ends_it_with_the_reason(tmp_path: Path, cont
     assert "Traceback" not in err
 
 
-def test_an_address_in_use_ends_it_with_the_reason(process: RunningSandbox) -> None:
-    port = process.url.rpartition(":")[2]
+def test_an_address_in_use_ends_it_with_the_reason(sandbox: RunningSandbox) -> None:
+    port = sandbox.url.rpartition(":")[2]
     with pytest.raises(RuntimeError, match=r"did not start\..*cannot start"), running_sandbox(port=int(port)):
         pass
 

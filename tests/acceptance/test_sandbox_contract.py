@@ -25,23 +25,16 @@ from demo.sandbox import seed
 from demo.sandbox.process import RunningSandbox, running_sandbox
 from tests.integration.providers.contract import ProviderContract, make_award
 
+pytestmark = pytest.mark.any_database
 CREDLY = Account("credly", "Large College", seed.LARGE_ORGANIZATION_ID, seed.LARGE_ORGANIZATION_TOKEN)
 ACCREDIBLE = Account("accredible", "Large Academy", "", seed.LARGE_ACCREDIBLE_KEY)
 CREDLY_TEMPLATES = [seed.template_id(f"large-{number}") for number in range(1, seed.MANY + 1)]
 ACCREDIBLE_GROUPS = [str(20000 + number) for number in range(1, seed.MANY + 1)]
 
 
-@pytest.fixture(scope="module")
-def process() -> Iterator[RunningSandbox]:
-    with running_sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(process: RunningSandbox, settings: Any) -> RunningSandbox:
-    process.reset()
-    settings.BADGES_CONFIG = process.badges_config()
-    return process
+@pytest.fixture(autouse=True)
+def _configured(configured: RunningSandbox) -> None:
+    """Both providers lead to the sandbox."""
 
 
 class OnTheSandbox(ProviderContract):

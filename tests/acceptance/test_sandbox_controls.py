@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,22 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from demo.sandbox import seed
-from demo.sandbox.process import RunningSandbox, running_sandbox
+from demo.sandbox.process import RunningSandbox
 from tests.acceptance.test_sandbox import BASIC, TOKEN, badge_body, credential_body
 
+pytestmark = pytest.mark.any_database
 SECRETS = (seed.CLIENT_SECRET, seed.LARGE_CLIENT_SECRET)
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[RunningSandbox]:
-    with running_sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(process: RunningSandbox) -> RunningSandbox:
-    process.reset()
-    return process
 
 
 @pytest.fixture

@@ -8,32 +8,23 @@ import pty
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from demo.processes import wait_until
-from demo.sandbox.process import RunningSandbox, running_sandbox
+from demo.sandbox.process import RunningSandbox
 from demo.sandbox.seed import ORGANIZATION_ID, ORGANIZATION_TOKEN, template_id
 from tests.acceptance.project import ROOT, Project
 
 NO_REDIS = "redis://127.0.0.1:1/0"
 
 
-@pytest.fixture(scope="module")
-def provider() -> Iterator[RunningSandbox]:
-    """The provider sandbox, as a process."""
-    with running_sandbox() as sandbox:
-        yield sandbox
-
-
 @pytest.fixture
-def project(tmp_path: Path, provider: RunningSandbox) -> Project:
+def project(tmp_path: Path, sandbox: RunningSandbox) -> Project:
     """A project with a template at the provider; nobody is told of awards, so that no Redis is needed."""
-    provider.reset()
-    project = Project(tmp_path, NO_REDIS, {**provider.badges_config(), "rate": {"calls": 1_000_000}})
+    project = Project(tmp_path, NO_REDIS, {**sandbox.badges_config(), "rate": {"calls": 1_000_000}})
     project.environment.pop("BADGES_TEST_REDIS_URL")
     project.python(
         f"a = CredlyOrganizationFactory(external_id='{ORGANIZATION_ID}', api_key='{ORGANIZATION_TOKEN}');"
@@ -98,9 +89,9 @@ def test_on_a_terminal_a_bar_tells_how_far_it_is_and_leaves_no_trace(project: Pr
     assert [line for line in as_seen(sent) if "attempts" in line or "[=" in line] == ["20 attempts: 20 done."]
 
 
-def test_a_log_line_writes_over_the_bar(project: Project, provider: RunningSandbox) -> None:
+def test_a_log_line_writes_over_the_bar(project: Project, sandbox: RunningSandbox) -> None:
     owe(project, 3)
-    provider.fault("status", status=503, method="POST", path="/badges")
+    sandbox.fault("status", status=503, method="POST", path="/badges")
 
     status, sent = on_a_terminal(project)
 
@@ -111,16 +102,12 @@ def test_a_log_line_writes_over_the_bar(project: Project, provider: RunningSandb
     assert not [line for line in lines if "/s " in line]
 
 
-def test_a_service_finishes_the_badge_in_hand_and_exits_with_0(project: Project, provider: RunningSandbox) -> None:
+def test_a_service_finishes_the_badge_in_hand_and_exits_with_0(project: Project, sandbox: RunningSandbox) -> None:
     owe(project, 3)
-    provider.fault("delay", delay=3, method="POST", path="/badges", count=1)
+    sandbox.fault("delay", delay=3, method="POST", path="/badges", count=1)
 
     with project.start("sweep", "deliver_badges", "--watch", "1") as sweep:
-        wait_until(
-            lambda: project.python("print(Delivery.objects.filter(status='in_progress').count())"),
-            "a badge is in hand",
-            alive=[sweep],
-        )
+        wait_until(lambda: sandbox.state()["in_progress"], "a badge is in hand", alive=[sweep])
         sweep.process.send_signal(signal.SIGTERM)
         assert sweep.process.wait(30) == 0
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +12,12 @@ import pytest
 
 from demo.processes import wait_until
 from demo.sandbox import seed
-from demo.sandbox.process import RunningSandbox, running_sandbox
+from demo.sandbox.process import RunningSandbox
 from tests.acceptance.project import ROOT, Project
 
 CREDLY, ACCREDIBLE = "sync_organization_badge_templates", "sync_accredible_groups"
 HOW_TO_GO_ON = "Everything before page 2 is stored. Synchronize again to go on there; from "
 STATES = "print(json.dumps([[t.external_id, t.state, t.is_active] for t in BadgeTemplate.objects.all()]))"
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[RunningSandbox]:
-    with running_sandbox() as running:
-        yield running
-
-
-@pytest.fixture
-def sandbox(process: RunningSandbox) -> RunningSandbox:
-    process.reset()
-    return process
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 
 from demo.processes import Child, wait_until
 from demo.redis import redis_server
-from demo.sandbox.process import RunningSandbox, running_sandbox
+from demo.sandbox.process import RunningSandbox
 from demo.sandbox.seed import ORGANIZATION_ID, ORGANIZATION_TOKEN, template_id
 from tests.acceptance.project import Project
 
@@ -27,13 +27,6 @@ WORKERS = {
     "rq": ("rqworker", "default", "--job-class", "django_tasks_rq.Job", "--name"),
 }
 """Engine -> the command of a worker, to which its name is added."""
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[RunningSandbox]:
-    """The provider sandbox, as a process."""
-    with running_sandbox() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture
@@ -51,11 +44,10 @@ def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
 
 
 @pytest.fixture
-def project(tmp_path: Path, own_redis: str, provider: RunningSandbox, engine: str) -> Project:
+def project(tmp_path: Path, own_redis: str, sandbox: RunningSandbox, engine: str) -> Project:
     """A project with a template at the provider, whose lease is short and whose ceiling of calls is out of the way."""
-    provider.reset()
     config = {
-        **provider.badges_config(),
+        **sandbox.badges_config(),
         "deliveries": {"lease": LEASE},
         "rate": {"calls": 1_000_000},
         # A call that hangs does so until its worker is killed.
@@ -110,9 +102,9 @@ def all_but(project: Project, left: int, learners: int = LEARNERS) -> Callable[[
     return lambda: statuses(project)["done"] == 2 * learners - left
 
 
-def assert_each_is_issued_once(project: Project, provider: RunningSandbox, learners: int = LEARNERS) -> None:
+def assert_each_is_issued_once(project: Project, sandbox: RunningSandbox, learners: int = LEARNERS) -> None:
     """Every learner has one badge at the provider, and we know it."""
-    held: list[dict[str, Any]] = provider.state()["credly"]["badges"]
+    held: list[dict[str, Any]] = sandbox.state()["credly"]["badges"]
     ours = project.python("print(json.dumps(sorted(Badge.objects.values_list('external_id', flat=True))))")
     assert ours == sorted(badge["id"] for badge in held)
     assert len({badge["recipient_email"] for badge in held}) == len(held) == learners
@@ -127,25 +119,25 @@ def kill(child: Child) -> None:
 
 
 def test_two_workers_share_the_deliveries_and_each_badge_is_issued_once(
-    project: Project, engine: str, provider: RunningSandbox
+    project: Project, engine: str, sandbox: RunningSandbox
 ) -> None:
     with worker(project, engine, "one") as one, worker(project, engine, "two") as two:
         award(project, LEARNERS)
         wait_until(all_but(project, 0), "all is delivered", timeout=200, alive=[one, two])
         wait_until(lambda: sum(tasks_done(project, engine)) == LEARNERS, "all tasks have ended", alive=[one, two])
 
-    assert_each_is_issued_once(project, provider)
+    assert_each_is_issued_once(project, sandbox)
     assert min(tasks_done(project, engine)) > LEARNERS / 10
 
 
 def test_what_a_killed_worker_had_in_hand_is_taken_up_by_the_sweep_and_issued_once(
-    project: Project, engine: str, provider: RunningSandbox
+    project: Project, engine: str, sandbox: RunningSandbox
 ) -> None:
-    provider.fault("delay", delay=300, after_commit=True, method="POST", path="/badges", count=1)
+    sandbox.fault("delay", delay=300, after_commit=True, method="POST", path="/badges", count=1)
     award(project, LEARNERS)
 
     with worker(project, engine, "one") as one:
-        wait_until(lambda: provider.state()["credly"]["badges"], "the provider has done the work", alive=[one])
+        wait_until(lambda: sandbox.state()["credly"]["badges"], "the provider has done the work", alive=[one])
         with worker(project, engine, "two") as two:
             wait_until(all_but(project, 1), "the other worker did the rest", timeout=200, alive=[one, two])
             kill(one)
@@ -153,4 +145,4 @@ def test_what_a_killed_worker_had_in_hand_is_taken_up_by_the_sweep_and_issued_on
             wait_until(lambda: "1 done" in project.manage("deliver_badges"), "the sweep takes it up after its lease")
 
     assert statuses(project) == {"done": 2 * LEARNERS}
-    assert_each_is_issued_once(project, provider)
+    assert_each_is_issued_once(project, sandbox)

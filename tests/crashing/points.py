@@ -12,7 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import redis
 import requests
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from tests.crashing.dice import Dice
@@ -86,7 +88,8 @@ def two_at_once(dice: Dice) -> None:
 
     def meeting(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
         if sql.startswith("UPDATE") and "badging_delivery" in sql and "in_progress" in (params or ()):
-            before, found, _ = sql.partition('"badging_delivery"."id" = %s')
+            quote = context["connection"].ops.quote_name
+            before, found, _ = sql.partition(f"{quote('badging_delivery')}.{quote('id')} = %s")
             if found:
                 _meet(dice, params[before.count("%s")])
         return execute(sql, params, many, context)
@@ -104,6 +107,63 @@ def no_such_host(dice: Dice) -> None:
     _patch(socket, "getaddrinfo", misled)
 
 
+def before_commit(dice: Dice) -> None:
+    """Die when all that a batch of events does is written, and not committed."""
+    _strike_at_commits(dice, before=True)
+
+
+def after_commit(dice: Dice) -> None:
+    """Die when what a batch of events does is committed, and nobody knows it yet."""
+    _strike_at_commits(dice, before=False)
+
+
+def before_ack(dice: Dice) -> None:
+    """Die when messages are about to be acknowledged."""
+    _strike_at_acknowledgements(dice, before=True)
+
+
+def after_ack(dice: Dice) -> None:
+    """Die when messages are acknowledged, before anything that was to follow."""
+    _strike_at_acknowledgements(dice, before=False)
+
+
+def _strike_at_commits(dice: Dice, *, before: bool) -> None:
+    commit = BaseDatabaseWrapper.commit
+    written: set[BaseDatabaseWrapper] = set()
+
+    def watching(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+        if sql.startswith(("INSERT", "UPDATE")) and "badging_fulfillment" in sql:
+            written.add(context["connection"])
+        return execute(sql, params, many, context)
+
+    def dying(self: BaseDatabaseWrapper) -> None:
+        is_struck = self in written and dice.strikes()
+        written.discard(self)
+        if is_struck and before:
+            die()
+        commit(self)
+        if is_struck:
+            die()
+
+    _wrap_connections(watching)
+    _patch(BaseDatabaseWrapper, "commit", dying)
+
+
+def _strike_at_acknowledgements(dice: Dice, *, before: bool) -> None:
+    execute = redis.Redis.execute_command
+
+    def dying(self: redis.Redis, *args: Any, **options: Any) -> Any:
+        is_struck = args[0] == "XACK" and dice.strikes()
+        if is_struck and before:
+            die()
+        answer = execute(self, *args, **options)
+        if is_struck:
+            die()
+        return answer
+
+    _patch(redis.Redis, "execute_command", dying)
+
+
 POINTS: dict[str, Callable[[Dice], None]] = {
     "before_call": before_call,
     "during_call": during_call,
@@ -111,6 +171,10 @@ POINTS: dict[str, Callable[[Dice], None]] = {
     "before_row": before_row,
     "two_at_once": two_at_once,
     "no_such_host": no_such_host,
+    "before_commit": before_commit,
+    "after_commit": after_commit,
+    "before_ack": before_ack,
+    "after_ack": after_ack,
 }
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 
 import pytest
+import redis
 
+from demo.redis import empty, restartable_redis
 from tests import servers
 
 TELLS = [sys.executable, "-c", "raise SystemExit(5)"]
@@ -36,3 +38,15 @@ def test_a_missing_server_fails_where_services_are_required(without_mariadb, mon
 
 def test_the_status_is_that_of_the_command():
     assert servers.main(["redis", "--", *TELLS]) == 5
+
+
+def test_a_redis_that_was_killed_has_all_that_it_acknowledged_unless_it_is_emptied():
+    with restartable_redis(sync="always") as server, redis.Redis.from_url(server.url) as client:
+        client.set("kept", "yes")
+        server.restart()
+        assert client.get("kept") == b"yes"
+
+        server.kill()
+        empty(server)
+        server.start()
+        assert client.get("kept") is None

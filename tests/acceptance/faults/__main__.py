@@ -1,12 +1,16 @@
-"""``python -m tests.acceptance.faults [--write]``: play all faults and print the table; or keep it in the docs, too."""
+"""``python -m tests.acceptance.faults [--write]``: play all faults and print the table; or keep it in the docs, too.
+
+On PostgreSQL, unless ``BADGES_TEST_DATABASE_URL`` leads elsewhere.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 
-from demo.sandbox.process import ROOT
+from tests.databases import ROOT, URL
 
 
 def main() -> int:
@@ -15,6 +19,8 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="keep the table in docs/faults.rst")
     options = parser.parse_args()
     command = [sys.executable, "-m", "pytest", "-q", "tests/acceptance/faults"]
+    if not os.environ.get(URL):
+        command = [sys.executable, "-m", "tests.servers", "postgresql", "--", *command]
     return subprocess.run([*command, *(["--write-faults"] if options.write else [])], cwd=ROOT, check=False).returncode
 
 

@@ -7,9 +7,10 @@ import pytest
 from tests.acceptance.faults import table
 from tests.acceptance.faults.cases import CASES
 from tests.acceptance.faults.run import Result
+from tests.databases import vendor
 
-RESULTS = pytest.StashKey[list[Result]]()
-DATABASE = pytest.StashKey[str]()
+PROPERTY = "fault"
+"""Of a test's report, which a process of xdist hands over to the one that prints."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,12 +19,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
     order = [case.name for case in CASES]
-    if RESULTS not in config.stash:
+    passed = terminalreporter.stats.get("passed", ())
+    results = [Result(**value) for report in passed for name, value in report.user_properties if name == PROPERTY]
+    if not results:
         return
-    results: list[Result] = config.stash[RESULTS]
     results.sort(key=lambda one: (order.index(one.case), one.provider != "credly"))
-    terminalreporter.write_sep("=", f"faults survived ({config.stash[DATABASE]})")
+    terminalreporter.write_sep("=", f"faults survived ({vendor()})")
     terminalreporter.write_line(table.as_text(results))
     # An option of a folder's own is known only when the folder is named on the command line.
     if config.getoption("--write-faults", default=False) and exitstatus == pytest.ExitCode.OK:
-        table.write(results, config.stash[DATABASE])
+        table.write(results, vendor())

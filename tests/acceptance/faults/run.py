@@ -23,7 +23,7 @@ from tests.acceptance.faults.cases import AWARDS, BY_NAME, SEED, THIRD, Case
 from tests.acceptance.faults.processes import Shell, Workers
 from tests.crashing.dice import Dice
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 @define
@@ -74,7 +74,9 @@ def main(name: str, provider: str, folder: Path) -> int:
 
 
 def _set_up(case: Case, sandbox: RunningSandbox, folder: Path) -> None:
-    deliveries = {"lease": 3, "first_retry": 0.05, "longest_retry": 0.4, "pause": 0.1, "longest_pause": 0.4}
+    # What a killed worker had waits for the end of its lease; who is merely slow must not lose it.
+    lease = 3 if case.deadly else 20
+    deliveries = {"lease": lease, "first_retry": 0.05, "longest_retry": 0.4, "pause": 0.1, "longest_pause": 0.4}
     config = {
         **sandbox.badges_config(),
         "rate": {"calls": 100_000, "seconds": 1},
@@ -104,7 +106,7 @@ def _play(case: Case, provider: str, sandbox: RunningSandbox, shell: Shell, fold
     for fault in case.faults:
         sandbox.fault(**{"probability": THIRD, "seed": SEED, **fault})
     started = time.monotonic()
-    with Workers(case.workers) as workers:
+    with Workers(case.processes) as workers:
         tend = _tending(case, workers, folder)
         end = started + case.phase
 
@@ -112,7 +114,9 @@ def _play(case: Case, provider: str, sandbox: RunningSandbox, shell: Shell, fold
             tend()
             now = shell.ask(site.progress)
             return (
-                not now["untried"] or (case.operator == "check_accounts" and now["stopped"]) or time.monotonic() > end
+                not now["untried"]
+                or (case.operator == "check_accounts" and now["stopped"])
+                or (time.monotonic() > end and _struck(case, sandbox, dice, before) >= case.least_strikes)
             )
 
         wait_until(goes_away, "every delivery was tried", timeout=PATIENCE)
@@ -124,7 +128,12 @@ def _play(case: Case, provider: str, sandbox: RunningSandbox, shell: Shell, fold
 
         def is_over() -> bool:
             tend()
-            return not shell.ask(site.progress)["open"]
+            now = shell.ask(site.progress)
+            if now["dead"] and case.operator == "retry_dead":
+                # It was struck in the last moment of the fault, and is dead since.
+                shell.ask(site.retry_dead)
+                return False
+            return not now["open"]
 
         wait_until(is_over, "no delivery is open", timeout=PATIENCE)
         result.seconds = round(time.monotonic() - started, 1)
@@ -134,6 +143,13 @@ def _play(case: Case, provider: str, sandbox: RunningSandbox, shell: Shell, fold
         # Of who lost its lease nothing is written down, but each delivery was taken for a call at least.
         _wait_for_late_work(sandbox, before, max(len(facts["answers"]), facts["claims"]))
     return _told(case, result, sandbox, facts, before, folder)
+
+
+def _struck(case: Case, sandbox: RunningSandbox, dice: Dice, before: int) -> int:
+    """How many calls were struck so far."""
+    if case.point:
+        return dice.struck()
+    return sum(1 for entry in sandbox.state()["requests"][before:] if entry["faults"])
 
 
 def _tending(case: Case, workers: Workers, folder: Path) -> Callable[[], None]:
