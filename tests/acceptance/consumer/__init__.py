@@ -1,0 +1,1 @@
+"""The proofs of the consumer: real processes are killed, servers restarted, and the history is checked."""
