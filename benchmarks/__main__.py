@@ -1,8 +1,9 @@
-"""``python -m benchmarks [events] [sweep] [workers]``: what an event, a sweep and a delivery cost. All without a name.
+"""``python -m benchmarks [PART ...]``: what an event, a sweep, a delivery and the consumer cost. All without a name.
 
 ``events`` runs on SQLite. The others run on the database of ``BADGES_TEST_DATABASE_URL``, which has to be empty, or
-on SQLite in a temporary folder; ``make bench`` starts PostgreSQL and MariaDB for them. Exits with 1 where a promised
-figure does not hold.
+on SQLite in a temporary folder; ``make bench`` starts PostgreSQL and MariaDB for them. ``consumer`` and ``memory`` take
+the Redis of ``BADGES_TEST_REDIS_URL``, or start one. Exits with 1 where a promised figure does not hold; ``consumer``
+and ``memory`` say so instead, because theirs are ratios of rates.
 """
 
 from __future__ import annotations
@@ -10,11 +11,18 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks import event_costs, sweep_costs, worker_costs
+from benchmarks import consumer_costs, consumer_memory, event_costs, sweep_costs, worker_costs
+from benchmarks.consumer_report import ROUNDS, Options
 
-PARTS = {"events": event_costs.run, "sweep": sweep_costs.run, "workers": worker_costs.run}
+PARTS: Mapping[str, Callable[[Options], int]] = {
+    "events": lambda options: event_costs.run(options.largest),
+    "sweep": lambda options: sweep_costs.run(options.largest),
+    "workers": lambda options: worker_costs.run(options.largest),
+    "consumer": consumer_costs.run,
+    "memory": consumer_memory.run,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,13 +34,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--largest", type=int, metavar="N", help="how many templates, rows or awards are the most (for a quick look)"
     )
-    options = parser.parse_args(arguments)
-    if unknown := set(options.parts) - set(PARTS):
+    parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help="consumer: turns of the contenders")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="TEXT", help="consumer: the rows with this text in their names"
+    )
+    parser.add_argument("--profile", action="store_true", help="consumer: where the time goes, instead")
+    given = parser.parse_args(arguments)
+    if unknown := set(given.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}")
-    if len(options.parts) == 1:
-        return PARTS[options.parts[0]](options.largest)
-    largest = ["--largest", str(options.largest)] if options.largest else []
-    commands = [[sys.executable, "-m", "benchmarks", part, *largest] for part in options.parts or PARTS]
+    if len(given.parts) == 1:
+        options = Options(given.largest, given.rounds, tuple(given.only), given.profile)
+        return PARTS[given.parts[0]](options)
+    largest = ["--largest", str(given.largest)] if given.largest else []
+    rounds = ["--rounds", str(given.rounds)]
+    commands = [[sys.executable, "-m", "benchmarks", part, *largest, *rounds] for part in given.parts or PARTS]
     return max(subprocess.run(command, check=False).returncode for command in commands)
 
 

@@ -105,7 +105,7 @@ def measure(size: int) -> dict[str, tuple[int, float]]:
     learners = [f"{run}-{number}" for number in range(REPEATS)]
     targets = [number % size for number in range(REPEATS)]
     nothing = "course-v1:edX+Nothing+2026"
-    with mock.patch("badges.issuing.tasks.enqueue"):
+    with mock.patch("badges.issuing.tasks.enqueue_all"):
         return {
             "matches nothing": _cost([event(learner, nothing) for learner in learners]),
             "first fulfilment": _cost([event(*pair) for pair in _pairs(learners, targets, "A")]),
