@@ -26,7 +26,7 @@ else:
 
 PATIENCE = 30.0
 """Seconds that a worker's call waits for its turn below the ceiling of its account."""
-BADGES_PER_TASK = 10
+BADGES_PER_TASK = 25
 """A task of its own for each badge would cost a consumer as much as the award; few large ones leave workers idle."""
 _is_waited_for: ContextVar[bool] = ContextVar("badges.issuing.tasks._is_waited_for", default=False)
 """Whether the engine runs a task within the call that enqueues it."""

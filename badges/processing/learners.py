@@ -15,6 +15,7 @@ from django.db.models.signals import post_save, pre_save
 
 from badges.data import IncomingEvent, Learner
 from badges.exceptions import UnreadablePayload
+from badges.models.insertion import insert
 from badges.models.lookups import OneOf
 from badges.models.users import USERNAME
 from badges.rules.payload import storable_text
@@ -81,23 +82,36 @@ def _ids_one_by_one(names: Iterable[str]) -> dict[str, int]:
 
 
 def _create(missing: Mapping[str, Learner]) -> dict[str, int]:
-    if not _may_be_made_in_bulk():
+    model = get_user_model()
+    if not _may_be_made_in_bulk(model):
         return {
             name: _users().get_or_create(username=name, defaults=_new_user(learner))[0].pk
             for name, learner in missing.items()
         }
-    users = [_users().model(username=name, **_new_user(learner)) for name, learner in missing.items()]
-    _users().bulk_create(users, ignore_conflicts=True)
-    found = _ids_of(missing)
+    values = [{USERNAME: name, **_new_user(learner)} for name, learner in missing.items()]
+    columns = sorted({name for one in values for name in one})
+    defaults = {name: _field(name).get_default() for name in columns}
+    rows = [tuple([one.get(name, defaults[name]) for name in columns]) for one in values]
+    made = insert(model, columns, rows, is_ignoring=True, returning=(USERNAME, model._meta.pk.attname))
+    found = {name: pk for name, pk in made or () if name in missing}
+    if rest := missing.keys() - found.keys():
+        found.update(_ids_of(rest))
     # Two spellings of what the database takes for one name made one row.
     return {**found, **_ids_one_by_one(set(missing) - set(found))}
 
 
-def _may_be_made_in_bulk() -> bool:
+def _may_be_made_in_bulk(model: type[models.Model]) -> bool:
     """Whether nothing of the project would miss to be told that a user record is saved."""
-    model = get_user_model()
-    listens = any(signal.has_listeners(model) for signal in (pre_save, post_save))
-    return not listens and model.save in (AbstractBaseUser.save, models.Model.save)
+    if any(signal.has_listeners(model) for signal in (pre_save, post_save)):
+        return False
+    if model.save not in (AbstractBaseUser.save, models.Model.save) or model._meta.parents:
+        return False
+    return all(
+        type(field).pre_save in (models.Field.pre_save, models.DateTimeField.pre_save, models.DateField.pre_save)
+        and type(field).__module__.startswith("django.db.models.fields")
+        and not getattr(field, "generated", False)
+        for field in model._meta.concrete_fields
+    )
 
 
 def _users() -> models.Manager[Any]:

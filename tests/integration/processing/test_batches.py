@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import connection
+from django.db import connection, models
 from django.db.models.signals import post_save
 from django.test.utils import CaptureQueriesContext
 
@@ -198,3 +198,29 @@ def test_two_of_the_same_event_in_one_batch_are_one(template: BadgeTemplate) -> 
 
     assert len(done.awarded) == 1
     assert Delivery.objects.filter(badge_id=done.awarded[0]).count() == 1
+
+
+def test_a_user_model_that_does_more_when_it_is_saved_is_saved(
+    template: BadgeTemplate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[str] = []
+
+    def save(self: Any, *args: Any, **kwargs: Any) -> None:
+        saved.append(self.username)
+        models.Model.save(self, *args, **kwargs)
+
+    monkeypatch.setattr(get_user_model(), "save", save)
+
+    process_batch([event("anna"), event("berta")])
+
+    assert saved == ["anna", "berta"]
+
+
+def test_the_names_of_new_learners_are_kept_whatever_way_they_are_made(template: BadgeTemplate) -> None:
+    data = factories.passing_status("anna")
+    process_batch([incoming(factories.metadata(PASSING), {"course_passing_status": data}), event("berta")])
+
+    anna = get_user_model().objects.get(username="anna")
+    assert (anna.email, anna.full_name) == (data.user.pii.email, data.user.pii.name)
+    assert not anna.has_usable_password()
+    assert not anna.is_staff
