@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -87,8 +86,8 @@ def test_the_checker_finds_what_the_stock_consumer_loses_in_such_a_play(play: Ca
 
     through(site, chaos, plan.messages)
     chaos.end()
-    # It has no end of its own, and may leave messages pending for ever.
-    site.stop(-signal.SIGTERM)
+    for name in CONSUMERS:
+        site.kill(name)
 
     verdict = site.verdict(plan.events)
     assert verdict.lost
