@@ -81,7 +81,7 @@ def discarding(events: QuerySet[DeadEvent]) -> Confirmation:
     return Confirmation(
         title=_("Discard dead events"),
         meaning=_(
-            "They are not processed, now or later: neither a consumer nor catch_up brings them back. They stay in the "
+            "They are not processed, now or later: catch_up leaves them out. They stay in the "
             "list, and can be put back."
         ),
         button=_("Discard what is listed"),

@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Caution
 from django.core.exceptions import FieldDoesNotExist
-from django.db import DatabaseError, router
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, router
 
 from badges.checks.addresses import is_loopback, split_address
 from badges.conf import GENERAL_SECTIONS, BadgesConfig, get_config
@@ -42,7 +42,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         config = get_config()
     except ConfigurationError as error:
         return [*messages, Error(str(error), hint='See "Configuration" in the documentation.', id="badges.E001")]
-    databases = [*_shared_databases(settings.DATABASES), *_isolation(settings.DATABASES)]
+    databases = [*_shared_databases(settings.DATABASES), *_isolation(settings.DATABASES), *_routers()]
     return [*messages, *databases, *_events(config), *_providers(config), *_deliveries(config)]
 
 
@@ -120,6 +120,17 @@ def _project() -> Iterator[CheckMessage]:
             "Only SECRET_KEY protects the API keys of providers in the database: who changes it loses them.",
             hint="Set BADGES_ENCRYPTION_KEYS to a list with one long random string, then run reencrypt_api_keys.",
             id="badges.W011",
+        )
+
+
+def _routers() -> Iterator[CheckMessage]:
+    others = {router.db_for_read(Badge), router.db_for_write(Badge)} - {DEFAULT_DB_ALIAS}
+    if others:
+        yield Error(
+            f"DATABASE_ROUTERS send this app to the database {', '.join(sorted(others))}. It must read what was written "
+            "a moment ago: otherwise penalties find nothing, and awards are made in halves.",
+            hint='Have your routers answer "default" for the app label "badges", for reading too.',
+            id="badges.E015",
         )
 
 

@@ -29,7 +29,7 @@ _connected: list[OpenEdxPublicSignal] = []
 
 
 def receive(signal: OpenEdxPublicSignal, metadata: EventsMetadata, **kwargs: Any) -> None:
-    """Give an event to whoever collects; else process it here and now, or park it as a dead event.
+    """Give an event from a bus to whoever collects; else process it here and now, or park it as a dead event.
 
     A database that is away or busy is waited for: as long as it takes where the event came over a bus, whose consumer
     acknowledges it when this returns; ``BADGES_CONFIG["consumer"]["wait_in_process"]`` seconds where it was sent in
@@ -40,9 +40,11 @@ def receive(signal: OpenEdxPublicSignal, metadata: EventsMetadata, **kwargs: Any
         EventLost: the event could be neither processed nor parked, and nothing more may be waited for.
     """
     event = incoming(metadata, {name: kwargs.get(name) for name in signal.init_data})
-    if collect(event):
+    is_from_bus = bool(kwargs.get(SIGNAL_PROCESSED_FROM_EVENT_BUS))
+    # What is sent here while a consumer dispatches is on no bus: nobody would bring it again.
+    if is_from_bus and collect(event):
         return
-    if not kwargs.get(SIGNAL_PROCESSED_FROM_EVENT_BUS):
+    if not is_from_bus:
         _keep(event, Patience(seconds=get_config().consumer.wait_in_process))
         return
     try:

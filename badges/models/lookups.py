@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db.models import F
 from django.db.models.lookups import In
 
@@ -18,6 +19,9 @@ class OneOf(In):
 
     def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         """``field = ANY(array)``."""
+        if not self.rhs:
+            # As In has it: no row, and no query.
+            raise EmptyResultSet
         left, parameters = self.process_lhs(compiler, connection)
         _, values = self.batch_process_rhs(compiler, connection)
         return f"{left} = ANY(%s)", [*parameters, list(values)]

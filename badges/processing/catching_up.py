@@ -18,7 +18,7 @@ from badges.data import IncomingEvent
 from badges.models import DeadEvent
 from badges.processing.dead_events import park
 from badges.processing.patience import is_away, is_contention
-from badges.processing.pipeline import Outcome, process_batch, process_event
+from badges.processing.pipeline import BatchOutcome, process_batch
 from badges.processing.replaying import fill_in
 from badges.processing.retries import retried
 
@@ -30,7 +30,7 @@ T = TypeVar("T")
 class CaughtUp:
     """What a batch of events did."""
 
-    outcomes: tuple[Outcome, ...] = ()
+    outcomes: tuple[BatchOutcome, ...] = ()
     parked: int = 0
     """Events that are dead events now, or would be."""
     left_out: int = 0
@@ -73,29 +73,31 @@ def catch_up(events: Sequence[IncomingEvent], *, is_rehearsal: bool = False) -> 
 @define
 class _Work:
     is_rehearsal: bool
-    outcomes: list[Outcome] = field(factory=list)
+    outcomes: list[BatchOutcome] = field(factory=list)
     failed: dict[uuid.UUID, Exception] = field(factory=dict)
     """Id of an event -> why it cannot be applied."""
 
     def process(self, events: Sequence[IncomingEvent]) -> None:
         try:
-            done = self._transact(lambda: process_batch(events))
+            self._process(events)
         except Exception as error:
             if is_away(error) or is_contention(error):
                 raise
             self._process_singly(events)
-            return
-        self.outcomes.append(done)
-        self.failed.update((refusal.event.event_id, refusal.error) for refusal in done.refused)
 
     def _process_singly(self, events: Sequence[IncomingEvent]) -> None:
         for event in events:
             try:
-                self.outcomes.append(self._transact(functools.partial(process_event, event)))
+                self._process([event])
             except Exception as error:
                 if is_away(error) or is_contention(error):
                     raise
                 self.failed[event.event_id] = error
+
+    def _process(self, events: Sequence[IncomingEvent]) -> None:
+        done = self._transact(lambda: process_batch(events))
+        self.outcomes.append(done)
+        self.failed.update((refusal.event.event_id, refusal.error) for refusal in done.refused)
 
     def _transact(self, process: Callable[[], T]) -> T:
         if not self.is_rehearsal:

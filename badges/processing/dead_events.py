@@ -95,7 +95,8 @@ def park_message(
         "event_time": _time(fields),
         "metadata": {name: _header(fields, name.encode()) for name in HEADERS if name.encode() in fields},
         "body": encoded(fields),
-        "error": reason,
+        # It may quote a header.
+        "error": storable_text(reason),
     }
     told = f"Message {origin.message_id} of {origin.topic}"
     return _stored(_Parking(None, origin, values, attempts), told, reason)
@@ -288,7 +289,8 @@ def _text(value: bytes) -> str:
 
 
 def _time(fields: Mapping[bytes, bytes]) -> datetime | None:
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, OverflowError):
         time = datetime.fromisoformat(_header(fields, TIME))
-        return time if time.tzinfo is not None else None
+        # Of the year 1, a time zone makes what no database stores.
+        return time.astimezone(UTC) if time.tzinfo is not None else None
     return None

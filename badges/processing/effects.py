@@ -64,10 +64,12 @@ class Effects:
 
     def apply(self) -> Effects:
         """Decide and write. Call it once, in a transaction."""
-        users = learners.resolve_all([reading.learner for reading in self._work], self._known_users)
+        beginning = {r.learner.username for r in self._work if any(step.may_begin for step in r.steps)}
+        users = learners.resolve_all([reading.learner for reading in self._work], self._known_users, beginning)
         steps = [
             (reading, (users[reading.learner.username], step.template_id), step)
             for reading in self._work
+            if reading.learner.username in users
             for step in reading.steps
         ]
         pairs = {pair for _, pair, _ in steps}
@@ -105,7 +107,7 @@ class Effects:
         concerned = {*self._earned, *self._lost}
         if not concerned:
             return
-        badges = lock_badges(concerned)
+        badges = lock_badges(concerned, self._lost)
         awarded = awards.award_all({pair: time for pair, time in self._earned.items() if pair not in badges})
         lost: dict[Pair, datetime] = {}
         for pair, times in self._lost.items():

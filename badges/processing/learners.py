@@ -52,19 +52,32 @@ def require_storable(learner: Learner) -> None:
         )
 
 
-def resolve_all(learners: Iterable[Learner], known: Mapping[str, int]) -> dict[str, int]:
+def resolve_all(learners: Iterable[Learner], known: Mapping[str, int], creating: Collection[str]) -> dict[str, int]:
     """Username -> id of the user record. Missing ones are created, in one write; a known user is not rewritten.
 
     Arguments:
         learners: whose records are wanted.
         known: the ids of some of them.
+        creating: the usernames of those for whom a record is made; others without one are left out of the result.
+
+    Raises:
+        UnreadablePayload: a record cannot be made.
     """
     wanted = {learner.username: learner for learner in learners}
     found = {name: known[name] for name in wanted if name in known}
     if unknown := wanted.keys() - found.keys():
         found.update(_ids_of(unknown))
-    missing = {name: learner for name, learner in sorted(wanted.items()) if name not in found}
-    return {**found, **_create(missing)} if missing else found
+    missing = {name: wanted[name] for name in sorted(creating) if name in wanted and name not in found}
+    if not missing:
+        return found
+    found.update(_create(missing))
+    if missing.keys() - found.keys():
+        raise UnreadablePayload(
+            "The learner of the event has no user record, and none could be made: another record has something that "
+            "must be unique, such as the e-mail address. Correct that one, and replay the event."
+        )
+    # What is another spelling of one that was made just now.
+    return {**found, **_ids_of(rest)} if (rest := wanted.keys() - found.keys()) else found
 
 
 def _ids_of(names: Collection[str]) -> dict[str, int]:
@@ -115,7 +128,8 @@ def _may_be_made_in_bulk(model: type[models.Model]) -> bool:
 
 
 def _users() -> models.Manager[Any]:
-    return get_user_model()._default_manager
+    # The default manager may hide some, who would then be made anew, and cannot be.
+    return get_user_model()._base_manager
 
 
 def _new_user(learner: Learner) -> dict[str, Any]:

@@ -151,9 +151,11 @@ def _read(ruleset: Ruleset, events: Iterable[tuple[IncomingEvent, Learner]]) -> 
         except UnreadablePayload as error:
             batch.refused.append(Refusal(event, error))
             continue
-        batch.readings.append(Reading(event, learner, steps_of(ruleset, match)))
+        # A penalty may have nothing that it could reset.
+        if steps := steps_of(ruleset, match):
+            batch.readings.append(Reading(event, learner, steps))
     # A penalty that comes before what it undoes would find nothing; of the same moment, it wins.
-    batch.readings.sort(key=lambda reading: (reading.event.time, reading.is_penal))
+    batch.readings.sort(key=lambda reading: (reading.event.time, reading.rank))
     return batch
 
 
@@ -189,6 +191,8 @@ def _worth_doing(ruleset: Ruleset, readings: Iterable[Reading], standing: Standi
 
 
 def _concerns(ruleset: Ruleset, event: IncomingEvent, step: Step, standing: Standing, pair: tuple[str, int]) -> bool:
+    if pair[0] in standing.unclear:
+        return True
     decision = decide_step(ruleset, event, step, standing.entries.get(pair, _NOTHING))
     return bool(decision.changes) or (pair not in standing.with_badge and earns(ruleset, step, decision))
 

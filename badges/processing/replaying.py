@@ -122,7 +122,7 @@ def replay_all(ids: Iterable[int]) -> Iterator[Replayed]:
 def discard(dead_event: DeadEvent, reason: str) -> bool:
     """Say that a dead event is not to be processed, for a reason.
 
-    It stays, with the reason, so that neither a consumer nor ``catch_up`` brings it back.
+    It stays, with the reason, so that ``catch_up`` leaves it out. A group that is made to read it again processes it.
 
     Returns:
         Whether it waited. One that was replayed or discarded already is left alone.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Set
 from typing import TypeVar
 
+from django.db import connection
 from django.db.models import Model, OuterRef, QuerySet, Subquery
 
 from badges.models import Badge, BadgeProgress, Fulfillment
@@ -28,6 +30,8 @@ class Standing:
         self.with_badge: set[tuple[str, int]] = set()
         self.users: dict[str, int] = {}
         """Username -> id of the user record, as far as it was seen."""
+        self.unclear: set[str] = set()
+        """Usernames that the database may take for another one's: what is known of them may be under that name."""
 
 
 def look(readings: Iterable[Reading]) -> Standing:
@@ -54,7 +58,27 @@ def look(readings: Iterable[Reading]) -> Standing:
         standing.entries[pair][requirement_id] = Entry(is_fulfilled, time)
         if badge is not None:
             standing.with_badge.add(pair)
+    standing.unclear = _unclear(usernames, standing.users.keys())
     return standing
+
+
+def _unclear(asked: Set[str], found: Set[str]) -> set[str]:
+    """Those of the names asked for that have another spelling here. MySQL takes "anna" and "Anna" for one name."""
+    if found <= asked and len({_plain(name) for name in asked}) == len(asked):
+        return set()
+    spellings: dict[str, set[str]] = defaultdict(set)
+    for name in asked | found:
+        spellings[_plain(name)].add(name)
+    twice = {name for names in spellings.values() if len(names) > 1 for name in names}
+    # Where a database found a name that nobody asked for, and it is not seen which one it takes it for, it may be any.
+    return set(asked & twice) if found - asked <= twice else set(asked)
+
+
+def _plain(name: str) -> str:
+    if name.isascii():
+        return name.lower().rstrip()
+    name = "".join(one for one in unicodedata.normalize("NFKD", name) if not unicodedata.combining(one))
+    return name.casefold().rstrip()
 
 
 def of_pairs(rows: QuerySet[M], pairs: Iterable[Pair]) -> QuerySet[M]:
@@ -119,7 +143,22 @@ def lock_entries(progress_ids: Collection[int]) -> dict[int, dict[int, Entry]]:
     return entries
 
 
-def lock_badges(pairs: Collection[Pair]) -> dict[Pair, Badge]:
-    """The badges of these pairs, locked in the order of their ids."""
-    badges = _found_first(Badge.objects.order_by("pk"), pairs).select_for_update()
+def lock_badges(pairs: Collection[Pair], losing: Collection[Pair]) -> dict[Pair, Badge]:
+    """The badges of these pairs, locked in the order of their ids.
+
+    Arguments:
+        pairs: what is wanted.
+        losing: those of them whose badge must not be missed. One that is missed otherwise cannot be made a second time.
+    """
+    badges = list(_found_first(Badge.objects.order_by("pk"), pairs).select_for_update())
+    if _shows_the_past():
+        # Their ids were read as they were before this transaction waited for the progress records.
+        missing = set(losing) - {(badge.user_id, badge.template_id) for badge in badges}
+        for user_id, template_id in sorted(missing):
+            badges += Badge.objects.select_for_update().filter(user_id=user_id, template_id=template_id)
     return {(badge.user_id, badge.template_id): badge for badge in badges}
+
+
+def _shows_the_past() -> bool:
+    """Whether a plain read tells what was when the transaction began, and a locking one does not fail for it."""
+    return connection.vendor == "mysql" and getattr(connection, "isolation_level", None) != "read committed"

@@ -37,9 +37,11 @@ class Reading:
     steps: tuple[Step, ...]
 
     @property
-    def is_penal(self) -> bool:
-        """Whether it resets anything."""
-        return any(step.resets for step in self.steps)
+    def rank(self) -> int:
+        """Its place among events of the same moment: what resets nothing, what does both, what does nothing else."""
+        if not any(step.resets for step in self.steps):
+            return 0
+        return 1 if any(step.fulfils for step in self.steps) else 2
 
 
 def steps_of(ruleset: Ruleset, match: Match) -> tuple[Step, ...]:

@@ -147,3 +147,18 @@ def test_a_project_without_openedx_events_is_told() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
 
     assert "badges.E008" in done.stdout, done.stderr
+
+
+class Replica:
+    """A router that reads somewhere else."""
+
+    def db_for_read(self, model: Any, **hints: Any) -> str:
+        return "replica"
+
+
+def test_a_router_that_reads_from_a_replica_is_refused(settings: Any) -> None:
+    settings.DATABASE_ROUTERS = [f"{__name__}.Replica"]
+
+    [message] = [message for message in project.check_settings(None) if message.id == "badges.E015"]
+
+    assert "replica" in message.msg

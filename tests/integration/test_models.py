@@ -29,6 +29,7 @@ from badges.models import (
     Fulfillment,
     PenaltyDataRule,
 )
+from badges.models.lookups import OneOf
 from tests import factories
 from tests.factories import (
     AccredibleAPIConfigFactory,
@@ -46,6 +47,13 @@ from tests.factories import (
 )
 
 pytestmark = pytest.mark.django_db
+
+
+def test_rows_of_no_keys_at_all_are_none() -> None:
+    BadgeFactory()
+
+    assert not Badge.objects.filter(OneOf("pk", [])).exists()
+    assert not Badge.objects.filter(OneOf("pk", set()), OneOf("user_id", [1])).select_for_update().exists()
 
 
 def test_no_table_name_collides_with_those_of_the_module_that_is_replaced() -> None:

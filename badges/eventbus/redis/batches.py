@@ -8,6 +8,7 @@ A message that waits is not acknowledged: where the process ends, the next start
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -74,7 +75,7 @@ class Work:
     origin: Origin
     events: list[IncomingEvent] = field(factory=list)
     is_redelivered: bool = False
-    """Whether it was delivered before, so that nobody knows how far it came then."""
+    """Whether it was taken before, so that it may be committed already, and nobody knows how far it came after that."""
     unreadable: tuple[Entry, UnreadableMessage] | None = None
     failed_receivers: int = 0
     """How many receivers of other apps failed."""
@@ -122,7 +123,11 @@ class Batches:
             TooManyErrors: see there.
         """
         self.ready()
-        works = [self._prepared(entry) for entry in entries]
+        works = []
+        for entry in entries:
+            # Receivers of other apps may be slow.
+            self.stop.on_nap()
+            works.append(self._prepared(entry))
         readable = [work for work in works if work.unreadable is None]
         try:
             self._apply(readable)
@@ -181,7 +186,10 @@ class Batches:
             message = decode(entry.fields, origin)
         except UnreadableMessage as error:
             return Work(origin, unreadable=(entry, error))
-        events, failures = dispatch(message, origin)
+        with held() as badge_ids:
+            # What other receivers send meanwhile is processed at once; its deliveries have time.
+            events, failures = dispatch(message, origin)
+        self.badge_ids += badge_ids
         # Asked first: to put the line together costs more than not to write it.
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug(
@@ -200,7 +208,7 @@ class Batches:
             Exception: nothing was changed.
         """
         by_event = {id(event): work for work in works for event in work.events}
-        outcome = self._process([event for work in works for event in work.events]) if by_event else BatchOutcome()
+        outcome = self._process(works) if by_event else BatchOutcome()
         self._look_back(works, outcome)
         unstored = set()
         for refusal in outcome.refused:
@@ -216,14 +224,20 @@ class Batches:
             else:
                 self.errors.succeeded()
 
-    def _process(self, events: list[IncomingEvent]) -> BatchOutcome:
+    def _process(self, works: Sequence[Work]) -> BatchOutcome:
+        events = [event for work in works for event in work.events]
         patience, contentions = self._patience(), 0
         while True:
             try:
                 with held() as badge_ids:
                     outcome = process_batch(events)
             except Exception as error:
-                contentions += is_contention(error)
+                if is_contention(error):
+                    contentions += 1
+                else:
+                    # The commit may have come through, and only its answer not.
+                    for work in works:
+                        work.is_redelivered = True
                 if (contentions >= MOST_CONTENTIONS and len(events) > 1) or not self._waited_out(patience, error):
                     raise
             else:
@@ -232,13 +246,20 @@ class Batches:
 
     def _look_back(self, works: Sequence[Work], outcome: BatchOutcome) -> None:
         """Apply what others were given meanwhile, and what could not count before this batch did."""
-        is_redelivered = any(work.is_redelivered or work.attempts for work in works)
+        is_redelivered = any(work.is_redelivered for work in works)
         begun = everyone_in(event for work in works for event in work.events) if is_redelivered else outcome.begun
         if not begun:
             return
+        for work in works:
+            # Committed: where this fails and they are applied again, that is no first word any more.
+            work.is_redelivered = True
         ids = [work.origin.message_id for work in works]
+        # Nor are those that a look has made which was broken off.
+        again = itertools.chain((is_redelivered,), itertools.repeat(True))
         with held() as badge_ids:
-            seen = self._insist(lambda: look_back(self.stream, ids, begun, is_redelivered=is_redelivered))
+            seen = self._insist(
+                lambda: look_back(self.stream, ids, begun, is_redelivered=next(again), on_page=self.stop.on_nap)
+            )
         self._count(seen, badge_ids)
 
     def _count(self, outcome: BatchOutcome, badge_ids: Sequence[int]) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from edx_django_utils.cache import RequestCache
 
 from badges.conf import get_config
@@ -21,28 +24,34 @@ def dispatch(message: Message, origin: Origin) -> tuple[list[IncomingEvent], int
     """Send an event to all receivers of its signal.
 
     A receiver of another app that fails is logged, and not called again: the message counts as received, as with the
-    stock consumer.
+    stock consumer. So it is with one that leaves a transaction open; that is rolled back, for what follows would never
+    be committed.
 
     Returns:
-        the events that reached our receiver: this one, and any that another receiver sent meanwhile; and how many
-        receivers failed.
+        the events that reached our receiver, this one as a rule; and how many receivers failed.
     """
     # Receivers may be written as if a request called them.
     RequestCache.clear_all_namespaces()
+    ours = connections[DEFAULT_DB_ALIAS]
+    in_transaction = _is_in_transaction(ours)
     with collecting() as events:
         try:
             responses = message.signal.send_event_with_custom_metadata(message.metadata, **message.arguments)
         except Exception as error:  # noqa: BLE001 - with DEBUG on, the error of any receiver comes through
             responses = [("a receiver, or the check of the arguments", error)]
-            if not any(event.event_id == message.event_id for event in events) and _is_ours(message):
-                # The receivers after the one that failed were not called: ours may be one of them.
-                events.append(incoming(message.metadata, message.arguments))
+        if not any(event.event_id == message.event_id for event in events) and _is_ours(message):
+            # The receivers after one that failed were not called, and ours is not connected to a signal that another
+            # app made known too late.
+            events.append(incoming(message.metadata, message.arguments))
     failed = 0
+    if not in_transaction and _is_in_transaction(ours):
+        failed += 1
+        _roll_back(ours, message, origin)
     for receiver, response in responses or ():
         if isinstance(response, BaseException):
             failed += 1
             _log_failure(message, origin, receiver, response)
-    # What another receiver sent meanwhile did not come from the bus.
+    # Another receiver may have passed on an event of a bus of its own.
     return [
         incoming(message.metadata, event.arguments, origin) if event.event_id == message.event_id else event
         for event in events
@@ -51,6 +60,29 @@ def dispatch(message: Message, origin: Origin) -> tuple[list[IncomingEvent], int
 
 def _is_ours(message: Message) -> bool:
     return is_badges_enabled() and message.signal.event_type in get_config().events
+
+
+def _is_in_transaction(connection: BaseDatabaseWrapper) -> bool:
+    """Whether nothing is committed by itself."""
+    return connection.connection is not None and (connection.in_atomic_block or not connection.autocommit)
+
+
+def _roll_back(connection: BaseDatabaseWrapper, message: Message, origin: Origin) -> None:
+    # A new connection has no transaction. Where the database is away, that is told and waited for later.
+    for end in (connection.connection.rollback, connection.close, connection.connect):
+        with contextlib.suppress(Exception):
+            end()
+    logger.error(
+        "A receiver of event %s of type %s left a transaction open. It was rolled back. Find the receiver "
+        "that turns autocommit off, or begins a transaction and does not end it.",
+        message.event_id,
+        message.signal.event_type,
+        extra={
+            "action": "receiver_left_transaction",
+            "event_id": str(message.event_id),
+            "message_id": origin.message_id,
+        },
+    )
 
 
 def _log_failure(message: Message, origin: Origin, receiver: object, error: BaseException) -> None:

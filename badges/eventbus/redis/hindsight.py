@@ -7,13 +7,14 @@ has it: after such an older event it is read again, and applied.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from badges.conf import get_config
 from badges.data import IncomingEvent, Origin
 from badges.eventbus.redis.stream import Entry, Stream, order
 from badges.exceptions import UnreadableMessage
+from badges.models import DeadEvent
 from badges.processing import learners
 from badges.processing.effects import Begun
 from badges.processing.messages import BODY, TYPE, decode
@@ -27,7 +28,12 @@ FEW = 20
 
 
 def look_back(
-    stream: Stream, message_ids: Collection[str], begun: Iterable[Begun], *, is_redelivered: bool = False
+    stream: Stream,
+    message_ids: Collection[str],
+    begun: Iterable[Begun],
+    *,
+    is_redelivered: bool = False,
+    on_page: Callable[[], None] = lambda: None,
 ) -> BatchOutcome:
     """Apply the newer events of these learners that the group has taken already, whoever in it has.
 
@@ -39,6 +45,7 @@ def look_back(
         message_ids: the messages that were applied.
         begun: the learners, each with the time from which on their events count.
         is_redelivered: whether these are messages that were taken before; else they are one piece of the stream.
+        on_page: called before each page that is read again: events that are dated long ago make many of them.
 
     Returns:
         What the events did, all of them together.
@@ -47,22 +54,40 @@ def look_back(
         redis.RedisError: Redis is away.
         django.db.Error: the database is away; nothing of the page at hand was changed.
     """
+    total, since = BatchOutcome(), _earliest(begun)
+    while since and message_ids:
+        further: list[Begun] = []
+        for first, last in _ranges(stream, message_ids, min(since.values()), is_redelivered=is_redelivered):
+            for page in stream.pages(first, last, PAGE):
+                on_page()
+                for done in _apply(_undiscarded(_of_interest(page, since, stream.topic))):
+                    further += done.begun
+                    total = BatchOutcome(
+                        total.fulfilled + done.fulfilled,
+                        total.reset + done.reset,
+                        total.awarded + done.awarded,
+                        total.revoked + done.revoked,
+                    )
+        # What is known only by this look may be undone by what it passed before, and by the batch itself.
+        since, is_redelivered = _earliest(further), True
+    return total
+
+
+def _earliest(begun: Iterable[Begun]) -> dict[str, datetime]:
     since: dict[str, datetime] = {}
     for one in begun:
         since[one.username] = min(since.get(one.username, one.time), one.time)
-    if not since or not message_ids:
-        return BatchOutcome()
-    total = BatchOutcome()
-    for first, last in _ranges(stream, message_ids, min(since.values()), is_redelivered=is_redelivered):
-        for page in stream.pages(first, last, PAGE):
-            for done in _apply(list(_of_interest(page, since, stream.topic))):
-                total = BatchOutcome(
-                    total.fulfilled + done.fulfilled,
-                    total.reset + done.reset,
-                    total.awarded + done.awarded,
-                    total.revoked + done.revoked,
-                )
-    return total
+    return since
+
+
+def _undiscarded(events: Iterable[IncomingEvent]) -> list[IncomingEvent]:
+    """Without what staff decided not to process."""
+    found = list(events)
+    if not found:
+        return found
+    rows = DeadEvent.objects.filter(status=DeadEvent.Status.DISCARDED, event_id__in={event.event_id for event in found})
+    discarded = set(rows.values_list("event_id", flat=True))
+    return [event for event in found if event.event_id not in discarded]
 
 
 def _apply(events: Sequence[IncomingEvent]) -> Iterator[BatchOutcome]:

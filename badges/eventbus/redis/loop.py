@@ -159,11 +159,11 @@ class Run:
             self._take_pending([one for one in page if one.message_id not in self.batches.waiting], 0.0)
 
     def _take_left(self) -> None:
-        """Take over what other consumers took and did not finish for too long."""
+        """Take over what somebody took and did not finish for too long: another process of our own name may have."""
         after, idle = "", self.options.claim_after
         while page := self.stream.left_pending(self.options.batch_size, idle, after):
             after = page[-1].message_id
-            self._take_pending([one for one in page if one.consumer != self.stream.consumer_name], idle)
+            self._take_pending([one for one in page if one.message_id not in self.batches.waiting], idle)
 
     def _take_pending(self, pending: Sequence[Pending], idle: float) -> None:
         if not pending:

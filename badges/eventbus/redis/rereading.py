@@ -15,6 +15,7 @@ from redis import ResponseError
 
 from badges.conf import get_config
 from badges.data import IncomingEvent, Origin
+from badges.eventbus.redis.hindsight import everyone_in, look_back
 from badges.eventbus.redis.stream import Entry, Stream, order
 from badges.exceptions import BadgesError, UnreadableMessage
 from badges.issuing import tasks
@@ -172,16 +173,17 @@ class Rereading:
         return True
 
     def _process(self, entries: Sequence[Entry]) -> None:
-        patience = Patience(self.is_stopping, seconds=self.patience)
+        patience, is_again = Patience(self.is_stopping, seconds=self.patience), False
         while True:
             try:
-                self._process_once(entries)
+                self._process_once(entries, is_again=is_again)
                 return
             except Exception as error:
                 if not patience.waited_out(error):
                     raise
+                is_again = True
 
-    def _process_once(self, entries: Sequence[Entry]) -> None:
+    def _process_once(self, entries: Sequence[Entry], *, is_again: bool) -> None:
         wanted = frozenset(get_config().events)
         events: list[IncomingEvent] = []
         unreadable: list[tuple[Entry, Origin, UnreadableMessage]] = []
@@ -201,12 +203,16 @@ class Rereading:
             if is_ours:
                 events.append(incoming(message.metadata, message.arguments, origin))
         done = catch_up(events, is_rehearsal=self.is_rehearsal)
+        # A penalty that an earlier page had, and that is newer than the first word on what it undoes, found nothing.
+        begun = everyone_in(events) if is_again else [one for outcome in done.outcomes for one in outcome.begun]
+        seen = look_back(self.stream, [entry.message_id for entry in entries], begun)
         left_out = sum(self._is_discarded(*one) for one in unreadable)
         # Not before: what is tried again is counted once.
         self.tally.ours += ours
         self.tally.unreadable += len(unreadable) - left_out
         self.tally.left_out += left_out
         self.tally.add(done)
+        self.tally.add(CaughtUp(outcomes=(seen,)))
 
     def _is_discarded(self, entry: Entry, origin: Origin, error: UnreadableMessage) -> bool:
         """Park a message that cannot be decoded, and tell whether staff had discarded it."""

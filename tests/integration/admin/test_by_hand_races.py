@@ -30,7 +30,7 @@ REASON = "Issued at the provider's own site."
 def nothing_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     """The deliveries stay as they are until the test changes them."""
     for module in (awards, by_hand):
-        monkeypatch.setattr(module, "enqueue_on_commit", lambda badge_id: None)
+        monkeypatch.setattr(module, "enqueue_on_commit", lambda *badge_ids: None)
 
 
 def many(number: int) -> ProviderAccount:

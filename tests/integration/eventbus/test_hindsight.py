@@ -108,6 +108,47 @@ def test_a_penalty_that_the_bus_brought_first_counts_too(bus: Bus, template: Bad
     assert Badge.objects.get().status == "revoked"
 
 
+@pytest.mark.parametrize("is_redelivered", [False, True])
+def test_so_it_does_beside_a_younger_event_and_at_a_second_delivery(
+    bus: Bus, template: BadgeTemplate, is_redelivered: bool
+) -> None:
+    bus.produce("anna", at=LONG_AGO + 2, is_passing=False)
+    bus.produce("anna", at=LONG_AGO + 1)
+    bus.produce("berta", at=(timezone.now() - factories.moment(0)).total_seconds())
+    one = bus.consumer("one")
+    bus.apply(one.read(1, 1))
+    batch = one.read(2, 1)
+    begun = bus.apply(batch).begun
+
+    look_back(
+        one, ids(batch), everyone_in(bus.events(batch)) if is_redelivered else begun, is_redelivered=is_redelivered
+    )
+
+    held = dict(Badge.objects.values_list("user__username", "status"))
+    assert held == {"anna": "revoked", "berta": "awarded"}
+
+
+def test_a_penalty_of_the_same_moment_counts(bus: Bus, template: BadgeTemplate) -> None:
+    bus.produce("anna", at=1, is_passing=False)
+    bus.produce("anna", at=1)
+    one = bus.consumer("one")
+    bus.apply(one.read(1, 1))
+    batch = one.read(1, 1)
+
+    assert look_back(one, ids(batch), bus.apply(batch).begun).revoked
+
+
+def test_a_learner_whose_name_is_part_of_anothers_is_told_apart(bus: Bus, template: BadgeTemplate) -> None:
+    for username in ("anna", "ann"):
+        bus.produce(username, at=2, is_passing=False)
+    bus.produce("ann", at=1)
+    one = bus.consumer("one")
+    bus.apply(one.read(2, 1))
+    batch = one.read(1, 1)
+
+    assert len(look_back(one, ids(batch), bus.apply(batch).begun).revoked) == 1
+
+
 def test_what_is_older_than_the_first_word_changes_nothing(bus: Bus, template: BadgeTemplate) -> None:
     bus.produce("anna", at=1, is_passing=False)
     bus.produce("anna", at=2)

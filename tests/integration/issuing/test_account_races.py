@@ -73,7 +73,7 @@ def test_failures_of_all_workers_are_counted(template: BadgeTemplate) -> None:
 def test_one_of_all_workers_carries_a_delivery_out(
     template: BadgeTemplate, provider: type[ScriptedProvider], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(awards, "enqueue_on_commit", lambda badge_id: None)
+    monkeypatch.setattr(awards, "enqueue_on_commit", lambda *badge_ids: None)
     for _ in range(5):
         [badge] = awards.award(UserFactory(), {template.pk: moment(5)})
         at_once(*[partial(run_due, badge.pk)] * WORKERS)

@@ -55,6 +55,11 @@ class Deed:
     time: float
 
     @property
+    def takes_away(self) -> bool:
+        """Whether it is a penalty, as configured below."""
+        return self.course == COURSES[3] or (not self.passes and self.course in COURSES[1:3])
+
+    @property
     def event(self) -> IncomingEvent:
         """As a bus brings it. The same deed is the same event."""
         name = f"{self.learner} {self.course} {self.passes} {self.time}"
@@ -120,8 +125,8 @@ def badges() -> list[tuple[Any, ...]]:
 
 
 def in_order(history: Sequence[Deed]) -> list[Deed]:
-    """By their times; at the same time, what takes something away comes last."""
-    return sorted(history, key=lambda deed: (deed.time, not deed.passes, deed.course == COURSES[3]))
+    """By their times; at the same time, what takes something away comes last, and last of all what only does that."""
+    return sorted(history, key=lambda deed: (deed.time, deed.takes_away, not deed.passes))
 
 
 def one_by_one(history: Sequence[Deed]) -> None:
@@ -167,6 +172,16 @@ def test_one_batch_in_any_order_is_the_ordered_history_with_its_badges(
 
         assert progress(configured) == expected
         assert badges() == expected_badges
+
+
+@pytest.mark.parametrize("first_passes", [True, False])
+def test_of_one_moment_an_event_that_only_takes_away_comes_after_one_that_also_fulfils(
+    configured: set[int], first_passes: bool
+) -> None:
+    # Passing this course fulfils a requirement, takes another away, and failing it takes the first one away.
+    in_batches([[Deed("anna", COURSES[3], passes, 1.0) for passes in (first_passes, not first_passes)]])
+
+    assert list(progress(configured).values()) == [(False, moment(1))]
 
 
 @given(data=st.data(), history=histories)

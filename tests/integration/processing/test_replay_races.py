@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from functools import partial
 from typing import Any
 
@@ -10,6 +12,7 @@ from django.db import connection
 
 from badges.exceptions import BadgesError, UnreadablePayload
 from badges.models import Badge, DeadEvent, Delivery
+from badges.processing import dead_events
 from badges.processing.catching_up import catch_up
 from badges.processing.dead_events import incoming, park, record_lost
 from badges.processing.pipeline import Outcome
@@ -63,6 +66,25 @@ def test_one_who_replays_and_one_who_discards_do_one_of_both() -> None:
         assert bool(outcome) is not is_discarded
         assert DeadEvent.objects.get(pk=dead.pk).status == ("discarded" if is_discarded else "replayed")
     assert Badge.objects.count() == DeadEvent.objects.filter(status="replayed").count()
+
+
+def test_who_parks_an_event_again_waits_for_whoever_has_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are held between reading and writing. Without a lock the one would undo what the other wrote."""
+    same = event(1)
+    dead = park(same, ERROR)
+    meeting, update = threading.Barrier(2), dead_events._update
+
+    def update_together(*arguments: Any, **options: Any) -> None:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            meeting.wait(timeout=1)
+        update(*arguments, **options)
+
+    monkeypatch.setattr(dead_events, "_update", update_together)
+
+    at_once(partial(park, same, ERROR), partial(park, same, ERROR))
+
+    assert DeadEvent.objects.get(pk=dead.pk).attempts == 3
+    assert meeting.broken, "the second one was not held back by a lock"
 
 
 def test_consumers_that_park_the_same_event_at_once_make_one_row() -> None:

@@ -93,6 +93,23 @@ def test_one_that_fails_for_a_while_is_processed_in_the_end(
     assert "attempt 3 of 5" in told(caplog, "message_failed")[-1]
 
 
+def test_it_is_not_tried_again_before_its_time(
+    bus: Bus, settings: Settings, failing: Callable[..., Counter[str]]
+) -> None:
+    settings.BADGES_CONFIG = {"consumer": {**QUICK, "first_retry": 60, "longest_retry": 60}}
+    bus.produce("anna", "berta")
+    alone = failing("berta")
+    looks: list[bool] = []
+
+    def fifth_look() -> bool:
+        looks.append(bool(alone["berta"]))
+        return sum(looks) >= 5
+
+    bus.consume_until(fifth_look)
+
+    assert alone["berta"] == 1
+
+
 def test_while_one_waits_for_its_next_try_new_messages_are_read(
     bus: Bus, settings: Settings, failing: Callable[..., Counter[str]]
 ) -> None:
@@ -218,11 +235,11 @@ def test_a_deadlock_is_not_an_attempt(bus: Bus, failing: Callable[..., Counter[s
             super().__init__(1213, "Deadlock found")
 
     bus.produce("berta")
-    alone = failing("berta", times=12, error=Deadlocked)
+    alone = failing("berta", times=20, error=Deadlocked)
 
     bus.consume()
 
-    assert alone["berta"] == 13
+    assert alone["berta"] == 21
     assert holders() == ["berta"]
 
 

@@ -28,6 +28,29 @@ def test_an_idle_consumer_does_what_is_due(bus: Bus, template: object, settings:
     assert list(Delivery.objects.values_list("status", flat=True)) == ["done"]
 
 
+@pytest.mark.parametrize(("max_wait_ms", "expected"), [(1, True), (60_000, False)])
+def test_it_is_idle_when_nothing_came_for_as_long_as_it_is_to_wait(
+    bus: Bus,
+    settings: Settings,
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    max_wait_ms: int,
+    expected: bool,
+) -> None:
+    seen: list[bool] = []
+
+    def note(self: Deliveries, *, is_idle: bool) -> None:
+        seen.append(is_idle)
+
+    monkeypatch.setattr(Deliveries, "sweep_if_due", note)
+    # No read blocks for longer than half of it, so that there are several looks in a second.
+    settings.EVENT_BUS_REDIS_CONNECTION_URL = f"{redis_url.partition('?')[0]}?socket_timeout=0.7"
+
+    bus.consume_until(lambda: len(seen) >= 4, max_wait_ms=max_wait_ms)
+
+    assert seen[-1] is expected
+
+
 class Sweeps:
     """Counts sweeps, at times that the test says."""
 

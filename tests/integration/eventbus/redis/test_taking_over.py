@@ -188,6 +188,17 @@ def test_one_that_kept_ending_the_process_is_parked_without_being_decoded(
     assert bus.pending() == []
 
 
+def test_until_then_it_is_tried(bus: Bus) -> None:
+    produced = bus.produce("anna")
+    bus.take_and_die("one", 1)
+    deliver_again(bus, produced[0], 19)
+
+    bus.consume("one")
+
+    assert holders() == ["anna"]
+    assert not DeadEvent.objects.exists()
+
+
 def test_a_start_counts_as_one_delivery(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     bus.produce("anna")
     bus.take_and_die("one", 1)
