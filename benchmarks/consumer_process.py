@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from typing import IO
 
 READY = "ready"
+GRACE = 60.0
+"""Seconds that it has to end, at most."""
 Process = subprocess.Popen[str]
 
 
@@ -52,7 +54,9 @@ def consumer(group: str, name: str, warm_up: str) -> Iterator[Process]:
                 raise SystemExit(f"A consumer did not start; it said: {line!r}.")
             yield process
         finally:
+            # Before its pipes are closed: what it says last must not fail.
             process.terminate()
+            process.wait(GRACE)
 
 
 def tell(process: Process, topic: str) -> None:

@@ -127,7 +127,7 @@ def _routers() -> Iterator[CheckMessage]:
     others = {router.db_for_read(Badge), router.db_for_write(Badge)} - {DEFAULT_DB_ALIAS}
     if others:
         yield Error(
-            f"DATABASE_ROUTERS send this app to the database {', '.join(sorted(others))}. It must read what was written "
+            f"DATABASE_ROUTERS send this app to {', '.join(sorted(others))}. It must read what was written "
             "a moment ago: otherwise penalties find nothing, and awards are made in halves.",
             hint='Have your routers answer "default" for the app label "badges", for reading too.',
             id="badges.E015",

@@ -39,11 +39,12 @@ def receive(signal: OpenEdxPublicSignal, metadata: EventsMetadata, **kwargs: Any
     Raises:
         EventLost: the event could be neither processed nor parked, and nothing more may be waited for.
     """
-    event = incoming(metadata, {name: kwargs.get(name) for name in signal.init_data})
+    arguments = {name: kwargs.get(name) for name in signal.init_data}
     is_from_bus = bool(kwargs.get(SIGNAL_PROCESSED_FROM_EVENT_BUS))
     # What is sent here while a consumer dispatches is on no bus: nobody would bring it again.
-    if is_from_bus and collect(event):
+    if is_from_bus and collect(metadata, arguments):
         return
+    event = incoming(metadata, arguments)
     if not is_from_bus:
         _keep(event, Patience(seconds=get_config().consumer.wait_in_process))
         return

@@ -124,10 +124,13 @@ class Batches:
         """
         self.ready()
         works = []
-        for entry in entries:
-            # Receivers of other apps may be slow.
-            self.stop.on_nap()
-            works.append(self._prepared(entry))
+        with held() as badge_ids:
+            for entry in entries:
+                # Receivers of other apps may be slow.
+                self.stop.on_nap()
+                works.append(self._prepared(entry))
+        # Of what other receivers sent meanwhile, which was processed at once: its deliveries have time.
+        self.badge_ids += badge_ids
         readable = [work for work in works if work.unreadable is None]
         try:
             self._apply(readable)
@@ -186,10 +189,7 @@ class Batches:
             message = decode(entry.fields, origin)
         except UnreadableMessage as error:
             return Work(origin, unreadable=(entry, error))
-        with held() as badge_ids:
-            # What other receivers send meanwhile is processed at once; its deliveries have time.
-            events, failures = dispatch(message, origin)
-        self.badge_ids += badge_ids
+        events, failures = dispatch(message, origin)
         # Asked first: to put the line together costs more than not to write it.
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug(

@@ -34,15 +34,15 @@ def dispatch(message: Message, origin: Origin) -> tuple[list[IncomingEvent], int
     RequestCache.clear_all_namespaces()
     ours = connections[DEFAULT_DB_ALIAS]
     in_transaction = _is_in_transaction(ours)
-    with collecting() as events:
+    with collecting(message.event_id, origin) as events:
         try:
             responses = message.signal.send_event_with_custom_metadata(message.metadata, **message.arguments)
         except Exception as error:  # noqa: BLE001 - with DEBUG on, the error of any receiver comes through
             responses = [("a receiver, or the check of the arguments", error)]
-        if not any(event.event_id == message.event_id for event in events) and _is_ours(message):
-            # The receivers after one that failed were not called, and ours is not connected to a signal that another
-            # app made known too late.
-            events.append(incoming(message.metadata, message.arguments))
+    if not any(event.origin is origin for event in events) and _is_ours(message):
+        # The receivers after one that failed were not called, and ours is not connected to a signal that another app
+        # made known too late.
+        events.append(incoming(message.metadata, message.arguments, origin))
     failed = 0
     if not in_transaction and _is_in_transaction(ours):
         failed += 1
@@ -51,11 +51,7 @@ def dispatch(message: Message, origin: Origin) -> tuple[list[IncomingEvent], int
         if isinstance(response, BaseException):
             failed += 1
             _log_failure(message, origin, receiver, response)
-    # Another receiver may have passed on an event of a bus of its own.
-    return [
-        incoming(message.metadata, event.arguments, origin) if event.event_id == message.event_id else event
-        for event in events
-    ], failed
+    return events, failed
 
 
 def _is_ours(message: Message) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+import uuid
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.db import OperationalError, connection, transaction
 from openedx_events.learning.signals import COURSE_PASSING_STATUS_UPDATED
 from pytest_django import Settings
 
+from badges.data import Origin
 from badges.eventbus import receivers
 from badges.eventbus.collector import collecting
 from badges.eventbus.receivers import receive
@@ -191,7 +193,7 @@ class TestFromABus:
 
 
 def test_while_somebody_collects_nothing_is_processed_and_no_connection_closed() -> None:
-    with collecting() as events:
+    with collecting(uuid.uuid4(), Origin("topic", "1-0")) as events:
         take(from_bus=True)
 
     assert [event.event_type for event in events] == [factories.PASSING]
