@@ -52,12 +52,17 @@ def require_storable(learner: Learner) -> None:
         )
 
 
+def known(usernames: Collection[str]) -> dict[str, int]:
+    """Username -> id of the user record, of those who have one."""
+    return _ids_of(usernames)
+
+
 def resolve_all(learners: Iterable[Learner], known: Mapping[str, int], creating: Collection[str]) -> dict[str, int]:
     """Username -> id of the user record. Missing ones are created, in one write; a known user is not rewritten.
 
     Arguments:
         learners: whose records are wanted.
-        known: the ids of some of them.
+        known: the ids of those who had one a moment ago.
         creating: the usernames of those for whom a record is made; others without one are left out of the result.
 
     Raises:
@@ -65,18 +70,15 @@ def resolve_all(learners: Iterable[Learner], known: Mapping[str, int], creating:
     """
     wanted = {learner.username: learner for learner in learners}
     found = {name: known[name] for name in wanted if name in known}
-    if unknown := wanted.keys() - found.keys():
-        found.update(_ids_of(unknown))
     missing = {name: wanted[name] for name in sorted(creating) if name in wanted and name not in found}
-    if not missing:
-        return found
-    found.update(_create(missing))
-    if missing.keys() - found.keys():
-        raise UnreadablePayload(
-            "The learner of the event has no user record, and none could be made: another record has something that "
-            "must be unique, such as the e-mail address. Correct that one, and replay the event."
-        )
-    # What is another spelling of one that was made just now.
+    if missing:
+        found.update(_create(missing))
+        if missing.keys() - found.keys():
+            raise UnreadablePayload(
+                "The learner of the event has no user record, and none could be made: another record has something "
+                "that must be unique, such as the e-mail address. Correct that one, and replay the event."
+            )
+    # Made by somebody since, or another spelling of one that was made just now.
     return {**found, **_ids_of(rest)} if (rest := wanted.keys() - found.keys()) else found
 
 

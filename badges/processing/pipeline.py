@@ -22,7 +22,7 @@ from badges.processing.configuration import current_ruleset
 from badges.processing.effects import Begun, Effects
 from badges.processing.register import Entry
 from badges.processing.retries import retried
-from badges.processing.standing import Standing, look
+from badges.processing.standing import Standing, Who, look
 from badges.processing.steps import Reading, Step, decide_step, earns, steps_of
 from badges.rules.ruleset import Ruleset
 
@@ -173,10 +173,11 @@ def _require_past(event: IncomingEvent, latest: datetime) -> None:
 
 def _worth_doing(ruleset: Ruleset, readings: Iterable[Reading], standing: Standing) -> list[Reading]:
     """Of every learner and template that some event changes, all that the batch says of them."""
-    concerned: set[tuple[str, int]] = set()
+    concerned: set[tuple[Who, int]] = set()
     for reading in readings:
+        who = standing.users.get(reading.learner.username, reading.learner.username)
         for step in reading.steps:
-            pair = (reading.learner.username, step.template_id)
+            pair = (who, step.template_id)
             # From the first change on, what is known is not what is stored: the rest is decided under locks.
             if pair not in concerned and _concerns(ruleset, reading.event, step, standing, pair):
                 concerned.add(pair)
@@ -184,13 +185,16 @@ def _worth_doing(ruleset: Ruleset, readings: Iterable[Reading], standing: Standi
         return []
     work = []
     for reading in readings:
-        username = reading.learner.username
-        if steps := tuple([step for step in reading.steps if (username, step.template_id) in concerned]):
+        who = standing.users.get(reading.learner.username, reading.learner.username)
+        steps = tuple([step for step in reading.steps if (who, step.template_id) in concerned])
+        if len(steps) == len(reading.steps):
+            work.append(reading)
+        elif steps:
             work.append(Reading(reading.event, reading.learner, steps))
     return work
 
 
-def _concerns(ruleset: Ruleset, event: IncomingEvent, step: Step, standing: Standing, pair: tuple[str, int]) -> bool:
+def _concerns(ruleset: Ruleset, event: IncomingEvent, step: Step, standing: Standing, pair: tuple[Who, int]) -> bool:
     if pair[0] in standing.unclear:
         return True
     decision = decide_step(ruleset, event, step, standing.entries.get(pair, _NOTHING))

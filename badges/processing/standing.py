@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Set
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from django.db.models import Model, OuterRef, QuerySet, Subquery
 from badges.models import Badge, BadgeProgress, Fulfillment
 from badges.models.insertion import insert
 from badges.models.lookups import OneOf
+from badges.processing import learners
 from badges.processing.register import Entry
 from badges.processing.steps import Reading
 
@@ -21,57 +22,59 @@ Pair = tuple[int, int]
 """A learner's id and a template's id."""
 
 
+Who = int | str
+"""A learner: the id of the user record, or the username where there is none."""
+
+
 class Standing:
     """What is known of learners by a look without locks: it tells whether an event can change anything."""
 
-    def __init__(self) -> None:
-        self.entries: dict[tuple[str, int], dict[int, Entry]] = defaultdict(dict)
-        """(username, template) -> requirement -> the newest word on it."""
-        self.with_badge: set[tuple[str, int]] = set()
-        self.users: dict[str, int] = {}
-        """Username -> id of the user record, as far as it was seen."""
+    def __init__(self, users: dict[str, int]) -> None:
+        self.users = users
+        """Username -> id of the user record, of those who have one."""
+        self.entries: dict[tuple[Who, int], dict[int, Entry]] = defaultdict(dict)
+        """(learner, template) -> requirement -> the newest word on it."""
+        self.with_badge: set[tuple[Who, int]] = set()
         self.unclear: set[str] = set()
         """Usernames that the database may take for another one's: what is known of them may be under that name."""
 
 
 def look(readings: Iterable[Reading]) -> Standing:
-    """What is known of the learners and templates of these readings. One query."""
+    """What is known of the learners and templates of these readings. Two queries; one where no learner is known.
+
+    It is not one with a join: among some hundred thousand users PostgreSQL then reads them all.
+    """
     usernames, template_ids = set(), set()
     for reading in readings:
         usernames.add(reading.learner.username)
         template_ids.update([step.template_id for step in reading.steps])
+    standing = Standing(learners.known(usernames))
+    if len(standing.users) < len(usernames):
+        standing.unclear = _unclear(usernames, standing.users.keys())
+    if not standing.users:
+        return standing
     rows = Fulfillment.objects.filter(
-        OneOf("progress__user__username", usernames), OneOf("progress__template_id", template_ids)
+        OneOf("progress__user_id", set(standing.users.values())), OneOf("progress__template_id", template_ids)
     )
     badges = Badge.objects.filter(user=OuterRef("progress__user"), template=OuterRef("progress__template"))
-    standing = Standing()
-    for username, user_id, template_id, requirement_id, is_fulfilled, time, badge in (
+    for user_id, template_id, requirement_id, is_fulfilled, time, badge in (
         rows.order_by()
         .annotate(badge=Subquery(badges.order_by().values("pk")))
         .values_list(
-            *("progress__user__username", "progress__user_id", "progress__template_id"),
-            *("requirement_id", "is_fulfilled", "event_time", "badge"),
+            *("progress__user_id", "progress__template_id", "requirement_id", "is_fulfilled", "event_time", "badge")
         )
     ):
-        pair = (username, template_id)
-        standing.users[username] = user_id
+        pair = (user_id, template_id)
         standing.entries[pair][requirement_id] = Entry(is_fulfilled, time)
         if badge is not None:
             standing.with_badge.add(pair)
-    standing.unclear = _unclear(usernames, standing.users.keys())
     return standing
 
 
-def _unclear(asked: Set[str], found: Set[str]) -> set[str]:
-    """Those of the names asked for that have another spelling here. MySQL takes "anna" and "Anna" for one name."""
-    if found <= asked and len({_plain(name) for name in asked}) == len(asked):
-        return set()
-    spellings: dict[str, set[str]] = defaultdict(set)
-    for name in asked | found:
-        spellings[_plain(name)].add(name)
-    twice = {name for names in spellings.values() if len(names) > 1 for name in names}
-    # Where a database found a name that nobody asked for, and it is not seen which one it takes it for, it may be any.
-    return set(asked & twice) if found - asked <= twice else set(asked)
+def _unclear(asked: Set[str], known: Set[str]) -> set[str]:
+    """Those without a record who may be another one that is asked for. MySQL takes "anna" and "Anna" for one name."""
+    number = Counter(map(_plain, asked))
+    return {name for name in asked - known if number[_plain(name)] > 1}
 
 
 def _plain(name: str) -> str:

@@ -25,8 +25,15 @@ _NOT_FINITE = ("nan", "inf", "-inf")
 """How floats that JSON cannot hold are kept."""
 
 
+_NUMBERS = frozenset({bool, int, float})
+_PLAIN = frozenset({bool, int, str, type(None)})
+"""Asked for first: most values are of these types, and other questions take longer."""
+
+
 def to_json(value: Any) -> Any:
     """A data object, or any part of one, as JSON values. What JSON cannot hold becomes its text."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, enum.Enum):
         return to_json(value.value)
     if isinstance(value, float) and not math.isfinite(value):
@@ -51,6 +58,8 @@ def storable_text(text: str) -> str:
 
 def storable(value: Any) -> Any:
     """JSON values without what databases cannot hold."""
+    if value is None or type(value) in _NUMBERS:
+        return value
     if isinstance(value, str):
         return storable_text(value)
     if isinstance(value, Mapping):

@@ -143,7 +143,7 @@ def test_repeats_of_what_is_known_read_and_write_nothing(template: BadgeTemplate
         done = process_batch([event("anna", at=5), event("berta", at=6), event("carla", is_passing=False)] * 20)
 
     assert not done
-    assert len(queries.captured_queries) == 2, "the version of the configuration, and what is known"
+    assert len(queries.captured_queries) == 3, "the version of the configuration, who is known, and what of them"
 
 
 def test_learners_of_one_batch_do_not_share_progress(template: BadgeTemplate) -> None:
