@@ -24,7 +24,7 @@ def measure(client: redis.Redis, targets: Targets, options: Options, database: s
     """Print the rates of one and of two consumers."""
     from benchmarks.consumer_scenarios import SCENARIOS
 
-    chosen = [one for one in SCENARIOS if one.name in EVENTS and options.wants(f"two consumers: {one.name}")]
+    chosen = [one for one in SCENARIOS if one.name in EVENTS and options.wants(one.name, "two consumers: ")]
     if not chosen:
         return
     print(f"{'two consumers':34}{'one':>24}{'two':>24}{'two / one':>20}")

@@ -22,12 +22,12 @@ class Options:
     """How many templates and events are the most."""
     rounds: int = ROUNDS
     only: tuple[str, ...] = ()
-    """Parts of names of rows; all without any."""
+    """Parts of names of rows; all without any. Rows of other tables than the first begin with the table's name."""
     profile: bool = False
 
-    def wants(self, name: str) -> bool:
+    def wants(self, name: str, table: str = "") -> bool:
         """Whether a row is to be measured."""
-        return not self.only or any(part in name for part in self.only)
+        return not self.only or any(part in f"{table}{name}" and part.startswith(table) for part in self.only)
 
 
 def with_redis() -> int | None:

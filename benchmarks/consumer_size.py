@@ -25,7 +25,7 @@ def measure(client: redis.Redis, options: Options, templates: int) -> None:
     from benchmarks.consumer_events import activate, empty, targets
     from benchmarks.consumer_scenarios import SCENARIOS
 
-    chosen = [one for one in SCENARIOS if one.name in NAMES and options.wants(f"size: {one.name}")]
+    chosen = [one for one in SCENARIOS if one.name in NAMES and options.wants(one.name, "size: ")]
     if not chosen:
         return
     records = min(RECORDS, (options.largest or RECORDS) * 100)
