@@ -47,7 +47,8 @@ def measure(client: redis.Redis, options: Options, templates: int) -> None:
         # The promise is of the rates themselves. The states are minutes apart, so the floor is shown beside it; it
         # excuses nothing by itself: what writes, writes to the same tables.
         print(
-            f"  {name:32}{cells}{ratio:>10.2f} x{of_floor:>10.2f} x{ratio / of_floor:>10.2f} x{verdict(ratio, PROMISE)}",
+            f"  {name:32}{cells}{ratio:>10.2f} x{of_floor:>10.2f} x{ratio / of_floor:>10.2f} x"
+            f"{verdict(ratio, PROMISE)}",
             flush=True,
         )
     print()
