@@ -54,7 +54,9 @@ def consumer(group: str, name: str, warm_up: str) -> Iterator[Process]:
                 raise SystemExit(f"A consumer did not start; it said: {line!r}.")
             yield process
         finally:
-            # Before its pipes are closed: what it says last must not fail.
+            # Nothing more comes; and before the other pipe is closed, for what it says last must not fail.
+            if process.stdin is not None:
+                process.stdin.close()
             process.terminate()
             process.wait(GRACE)
 
