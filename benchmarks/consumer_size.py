@@ -46,7 +46,6 @@ def measure(client: redis.Redis, options: Options, templates: int) -> None:
         ratio, of_floor = (_ratio(sizes, one) for one in ("ours", "floor"))
         # The promise is of the rates themselves. The states are minutes apart, so the floor is shown beside it; it
         # excuses nothing: what writes, writes to the same tables.
-        beside = ratio / of_floor
         print(
             f"  {name:32}{cells}{ratio:>10.2f} x{of_floor:>10.2f} x{ratio / of_floor:>10.2f} x"
             f"{verdict(ratio, PROMISE)}",
