@@ -8,10 +8,15 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 from openedx_events.tooling import OpenEdxPublicSignal
 
 from demo.redis import redis_server
+
+# How long an example takes is a matter of the machine, and of what else it does; pytest-timeout watches for what hangs.
+hypothesis.settings.register_profile("badges", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("badges")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -27,6 +27,8 @@ WORKERS = {
     "rq": ("rqworker", "default", "--job-class", "django_tasks_rq.Job", "--name"),
 }
 """Engine -> the command of a worker, to which its name is added."""
+READY = {"db": "Starting worker", "rq": "Listening on"}
+"""Engine -> what a worker writes before it looks for tasks."""
 
 
 @pytest.fixture
@@ -122,6 +124,11 @@ def test_two_workers_share_the_deliveries_and_each_badge_is_issued_once(
     project: Project, engine: str, sandbox: RunningSandbox
 ) -> None:
     with worker(project, engine, "one") as one, worker(project, engine, "two") as two:
+        wait_until(
+            lambda: all(READY[engine] in child.log.read_text() for child in (one, two)),
+            "both look for tasks",
+            alive=[one, two],
+        )
         award(project, LEARNERS)
         wait_until(all_but(project, 0), "all is delivered", timeout=200, alive=[one, two])
         wait_until(lambda: sum(tasks_done(project, engine)) == LEARNERS, "all tasks have ended", alive=[one, two])

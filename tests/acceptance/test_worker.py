@@ -90,7 +90,9 @@ def test_a_failed_issue_keeps_the_award_and_the_sweep_completes_it(
     tmp_path: Path, own_redis: str, provider: RunningSandbox
 ) -> None:
     provider.reset()
-    project = credly_project(tmp_path, own_redis, provider, deliveries={"first_retry": 0.001})
+    project = credly_project(
+        tmp_path, own_redis, provider, deliveries={"first_retry": 0.001}, consumer={"sweep_every": 3600}
+    )
     provider.fault("status", status=503, method="POST", path="/badges", count=1)
 
     with project.consumer() as consumer:

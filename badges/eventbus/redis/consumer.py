@@ -41,7 +41,7 @@ class DurableConsumer(EventBusConsumer):  # type: ignore[misc]  # openedx-events
         batch_size: messages that one read takes at most.
         max_wait_ms: milliseconds to wait for messages before it does what is to be done when idle.
         until_empty: end when the group has read everything and this consumer has nothing in hand.
-        heartbeat: a file to touch once a second while alive.
+        heartbeat: a file to touch once a second while alive, from when it minds signals.
         on_progress: is given the :class:`Tally` about twice a second.
     """
 

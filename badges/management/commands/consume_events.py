@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -97,10 +98,7 @@ class Command(BaseCommand):
         if unknown := sorted(set(extra) - set(EXTRA)):
             raise CommandError(f'--extra has the unknown key "{unknown[0]}". Known: {", ".join(EXTRA)}.')
         if heartbeat is not None:
-            try:
-                heartbeat.touch()
-            except OSError as error:
-                raise CommandError(f"The heartbeat file {heartbeat} cannot be written: {error.strerror}.") from None
+            _check_heartbeat(heartbeat)
         line = ProgressLine(self.stdout) if self.stdout.isatty() else None
         consumer = import_string(settings.EVENT_BUS_CONSUMER)(
             topic,
@@ -145,3 +143,14 @@ class Command(BaseCommand):
         except Exception:
             logger.exception("Error consuming events", extra={"action": "consumer_crashed"})
             raise SystemExit(CRASHED) from None
+
+
+def _check_heartbeat(path: Path) -> None:
+    """Make sure that it can be written. It is not touched here: the consumer does not mind signals yet."""
+    try:
+        if path.exists():
+            path.open("ab").close()
+        else:
+            tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise CommandError(f"The heartbeat file {path} cannot be written: {error.strerror}.") from None

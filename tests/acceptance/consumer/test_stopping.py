@@ -55,7 +55,7 @@ def test_a_second_sigterm_ends_it_at_once_and_the_batch_is_done_by_the_next(play
     site.wait_for(lambda: len(site.history.told("dispatched")) > seen, "it goes on after the first one")
     site.nursery.signal(consumer, signal.SIGTERM)
 
-    assert site.nursery.wait(consumer, timeout=4) not in (0, None), "it did not pretend to be done"
+    assert site.nursery.wait(consumer) not in (0, None), "it did not pretend to be done"
     state = site.group_state()
     assert state is not None
     assert state["pending"] == BATCH

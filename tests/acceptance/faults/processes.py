@@ -59,8 +59,8 @@ def _answer(other_end: Connection, pipe: Connection) -> None:
 class Workers:
     """Processes that sweep again and again, until they are stopped; the dead are replaced."""
 
-    def __init__(self, number: int) -> None:
-        self._number = number
+    def __init__(self, number: int, *, nap: float = NAP) -> None:
+        self._number, self._nap = number, nap
         self._running: list[Any] = []
         # Without a lock, which a killed worker could take along.
         self._stopping = _fork.RawValue("b", 0)
@@ -94,9 +94,15 @@ class Workers:
                 self._bury(process)
         self._running = alive
         while len(self._running) < self._number:
-            process = _fork.Process(target=_sweep_until_stopped, args=(self._stopping, NAP * self._number), daemon=True)
+            process = _fork.Process(
+                target=_sweep_until_stopped, args=(self._stopping, self._nap * self._number), daemon=True
+            )
             process.start()
             self._running.append(process)
+
+    def pids(self) -> list[int]:
+        """Who runs."""
+        return [process.pid for process in self._running]
 
     def kill(self, pid: int) -> None:
         """Kill one of them, from outside."""

@@ -26,6 +26,8 @@ from demo.redis import redis_server
 GROUP = "credentials"
 AT = 1_800_000_000
 """Seconds: when the first message of a test is put on the stream. So the last one is, a second a message later."""
+IN_TIME = 20.0
+"""Seconds: far above what it takes, for a machine that is busy, and far below the 90 that the URLs say."""
 
 
 @pytest.fixture
@@ -194,7 +196,7 @@ class TestRedisAway:
             begun = time.monotonic()
             with closing(connect()) as client, pytest.raises(BusUnavailable):
                 group_stats(client, "t", GROUP)
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < IN_TIME
 
     def test_is_found_out_in_time_where_it_hangs_later(self, settings: Settings, topic: str) -> None:
         with redis_server() as url:
@@ -207,7 +209,7 @@ class TestRedisAway:
                     begun = time.monotonic()
                     with pytest.raises(BusUnavailable, match="TimeoutError"):
                         told(client, topic)
-                    assert time.monotonic() - begun < 2
+                    assert time.monotonic() - begun < IN_TIME
                 finally:
                     os.kill(pid, signal.SIGCONT)
 

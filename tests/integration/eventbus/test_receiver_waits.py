@@ -63,7 +63,8 @@ class TestSentInTheProcess:
         consumer = {"first_retry": 0.001, "longest_retry": 0.002, "wait_in_process": 0.2}
         settings.BADGES_CONFIG = {"consumer": consumer}
 
-    def test_a_short_outage_is_waited_out(self, outage: Outage) -> None:
+    def test_a_short_outage_is_waited_out(self, outage: Outage, settings: Settings) -> None:
+        settings.BADGES_CONFIG = {"consumer": {**settings.BADGES_CONFIG["consumer"], "wait_in_process": 60}}
         outage.begin(refusals=3)
 
         take(from_bus=False)

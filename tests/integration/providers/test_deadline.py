@@ -79,7 +79,7 @@ def test_so_is_one_with_tls(what: str, tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_silence_ends_with_the_read_timeout() -> None:
     with dripping(*AT_ONCE_AND_THEN["nothing"]) as server:
-        error = issue(api(server.port))
+        error = issue(api(server.port, timeouts=HTTPSettings(connect_timeout=LONGEST, read_timeout=0.4)))
     assert "did not answer within 0.4 seconds" in str(error)
     assert error.outcome_unknown
 

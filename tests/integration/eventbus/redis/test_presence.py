@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pytest_django import Settings
 from badges.eventbus.redis import DurableConsumer
 from badges.eventbus.redis.presence import Presence, Tally
 from badges.models import BusConsumer
+from tests.integration.commands import run
 from tests.integration.eventbus.outage import Outage
 from tests.integration.eventbus.redis.bus import GROUP, Bus, holders, told
 
@@ -78,6 +80,19 @@ def test_the_heartbeat_goes_on_while_the_database_is_away(bus: Bus, outage: Outa
 
     assert beaten[-1] is True
     assert holders() == ["anna"]
+
+
+def test_the_heartbeat_begins_when_the_command_minds_signals(
+    bus: Bus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sees the file may end it; without a handler that would kill it, with another exit code than promised."""
+    former, minded = signal.getsignal(signal.SIGTERM), list[bool]()
+    monkeypatch.setattr(Path, "touch", lambda path: minded.append(signal.getsignal(signal.SIGTERM) is not former))
+    arguments = ["-t", bus.topic, "-g", GROUP, '--extra={"consumer_name": "one"}', "--until-empty"]
+
+    run("consume_events", *arguments, "--heartbeat-file", str(tmp_path / "alive"))
+
+    assert set(minded) == {True}
 
 
 class Clock:
