@@ -6,7 +6,7 @@ import sys
 
 from django.apps import AppConfig
 from django.core.signals import setting_changed
-from django.db.models.signals import m2m_changed, pre_delete, pre_save
+from django.db.models.signals import m2m_changed, post_delete, pre_delete, pre_save
 from django.utils.translation import gettext_lazy as _
 
 
@@ -42,10 +42,11 @@ class BadgesConfig(AppConfig):
 
     def _watch_configuration(self) -> None:
         from badges import models
+        from badges.models.applications import delete_evidence_file
         from badges.models.configuration import bump_on_delete, bump_on_link, bump_on_raw_save
         from badges.models.templates import refuse_deletion_of_active
 
-        templates = (models.BadgeTemplate, models.CredlyBadgeTemplate, models.AccredibleGroup)
+        templates = (models.BadgeTemplate, models.CredlyBadgeTemplate, models.AccredibleGroup, models.BadgeKitTemplate)
         owners = (models.BadgeRequirement, models.BadgePenalty, models.DataRule, models.PenaltyDataRule)
         for model in (*templates, *owners):
             pre_delete.connect(bump_on_delete, sender=model, dispatch_uid=f"badges.bump.{model.__name__}")
@@ -55,3 +56,4 @@ class BadgesConfig(AppConfig):
         m2m_changed.connect(
             bump_on_link, sender=models.BadgePenalty.requirements.through, dispatch_uid="badges.bump.requirements"
         )
+        post_delete.connect(delete_evidence_file, sender=models.Evidence, dispatch_uid="badges.evidence.file")

@@ -30,18 +30,27 @@ DEFAULT_IGNORED_KEYPATHS = (
     "course.start",
     "course.end",
 )
-COUNTS = frozenset({"calls", "failures", "batch_size", "attempts"})
+COUNTS = frozenset(
+    {"calls", "failures", "batch_size", "attempts", "max_body", "max_answer", "max_file", "max_evidence"}
+)
+FLAGS = frozenset({"without_secret", "allow_private_addresses"})
 MOST = {
     **dict.fromkeys(COUNTS, (1_000_000, "a million")),
     "batch_size": (10_000, "ten thousand"),
     # Sockets count milliseconds in 32 bits.
     **dict.fromkeys(("connect_timeout", "read_timeout"), (86_400, "a day in seconds")),
+    **dict.fromkeys(("max_body", "max_answer", "max_file"), (104_857_600, "a hundred megabytes")),
 }
 MOST_SECONDS = (10 * 365 * 86_400, "ten years in seconds")
 """More would go beyond the dates that a computer knows, and fail in the middle of a delivery."""
 STARTS = ("beginning", "end")
 """Where a new consumer group may start to read."""
-GENERAL_SECTIONS = frozenset({"events", "rules", "providers", "deliveries", "http", "rate", "consumer"})
+GENERAL_SECTIONS = frozenset(
+    {
+        *("events", "rules", "providers", "deliveries", "http", "rate", "consumer"),
+        *("webhooks", "callbacks", "applications", "retention", "issuer", "public_url"),
+    }
+)
 FOR_EVERY_PROVIDER = frozenset({"USE_SANDBOX", "ORGANIZATIONS", "RATE"})
 
 
@@ -131,6 +140,71 @@ class ConsumerSettings:
 
 
 @frozen
+class WebhookSettings:
+    """What is let in of what providers send."""
+
+    max_body: float = 65_536
+    """Bytes of one request."""
+    calls: float = 2_000
+    """Requests of one account in ``seconds``; more are answered with 429, and come again."""
+    refused_calls: float = 30
+    """The same for requests of one address that were refused."""
+    seconds: float = 10.0
+    without_secret: bool = True
+    """Whether a provider that confirms its events is let in without the secret, as it was by the built-in module."""
+    rotation: float = 7 * 86_400.0
+    """Seconds for which a former secret stays valid."""
+
+
+@frozen
+class CallbackSettings:
+    """How system callbacks are sent."""
+
+    connect_timeout: float = 5.0
+    read_timeout: float = 10.0
+    max_answer: float = 65_536
+    """Bytes that are read of an answer."""
+    allow_private_addresses: bool = False
+    """Whether plain HTTP and private addresses are allowed: for development."""
+
+
+@frozen
+class ApplicationSettings:
+    """What a learner may hand in as evidence."""
+
+    max_file: float = 4_194_304
+    """Bytes of one file."""
+    max_evidence: float = 10
+    """Pieces of evidence of one application."""
+    file_types: tuple[str, ...] = ("application/pdf", "image/jpeg", "image/png", "image/webp", "text/plain")
+
+
+@frozen
+class RetentionSettings:
+    """After how many days what names learners is deleted."""
+
+    webhooks: float = 90.0
+    dead_events: float = 180.0
+    """Those that were replayed or discarded."""
+    provider_badges: float = 365.0
+    employees: float = 30.0
+    """Those that the provider has deleted or does not show any more."""
+    attempts: float = 365.0
+    """Of deliveries that ended."""
+
+
+@frozen
+class IssuerSettings:
+    """Who issues, as the hosted assertions of Open Badges 2.0 say it."""
+
+    name: str = ""
+    url: str = ""
+    email: str = ""
+    description: str = ""
+    image: str = ""
+
+
+@frozen
 class BadgesConfig:
     """The whole of ``BADGES_CONFIG``."""
 
@@ -142,6 +216,13 @@ class BadgesConfig:
     deliveries: DeliverySettings = DeliverySettings()
     rate: RateSettings = RateSettings()
     consumer: ConsumerSettings = ConsumerSettings()
+    webhooks: WebhookSettings = WebhookSettings()
+    callbacks: CallbackSettings = CallbackSettings()
+    applications: ApplicationSettings = ApplicationSettings()
+    retention: RetentionSettings = RetentionSettings()
+    issuer: IssuerSettings = IssuerSettings()
+    public_url: str = ""
+    """Where the world finds this service, with a slash at the end; empty: the address of its site, with HTTPS."""
     sections: Mapping[str, Mapping[str, Any]] = field(factory=dict, repr=False)
     """The providers' own sections, as they stand in the settings."""
 
@@ -208,6 +289,10 @@ def _numbers(cls: type[Any], raw: Mapping[str, Any], key: str, at: str = "BADGES
         where = f'{at}["{key}"]["{name}"]'
         if name not in known:
             raise ConfigurationError(f"{where} is not a setting. Known: {', '.join(sorted(known))}.")
+        if name in FLAGS:
+            if not isinstance(value, bool):
+                raise ConfigurationError(f"{where} must be True or False.")
+            continue
         if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
             raise ConfigurationError(f"{where} must be a positive number.")
         most, in_words = MOST.get(name, MOST_SECONDS)
@@ -225,6 +310,35 @@ def _consumer(raw: Mapping[Any, Any]) -> ConsumerSettings:
         raise ConfigurationError(f'BADGES_CONFIG["consumer"]["start"] must be one of: {", ".join(STARTS)}.')
     numbers: ConsumerSettings = _numbers(ConsumerSettings, {"consumer": section}, "consumer")
     return evolve(numbers, start=start)
+
+
+def _applications(raw: Mapping[Any, Any]) -> ApplicationSettings:
+    section = dict(_section(raw, "applications"))
+    types = _strings(
+        section.pop("file_types", ApplicationSettings().file_types), 'BADGES_CONFIG["applications"]["file_types"]'
+    )
+    numbers: ApplicationSettings = _numbers(ApplicationSettings, {"applications": section}, "applications")
+    return evolve(numbers, file_types=types)
+
+
+def _issuer(raw: Mapping[Any, Any]) -> IssuerSettings:
+    section = _section(raw, "issuer")
+    known = set(IssuerSettings.__annotations__)
+    for name in section:
+        if name not in known:
+            raise ConfigurationError(
+                f'BADGES_CONFIG["issuer"]["{name}"] is not a setting. Known: {", ".join(sorted(known))}.'
+            )
+        if not isinstance(section[name], str):
+            raise ConfigurationError(f'BADGES_CONFIG["issuer"]["{name}"] must be a string.')
+    return IssuerSettings(**section)
+
+
+def _public_url(raw: Mapping[Any, Any]) -> str:
+    value = raw.get("public_url", "")
+    if not isinstance(value, str) or (value and not value.startswith(("https://", "http://"))):
+        raise ConfigurationError('BADGES_CONFIG["public_url"] must be an address that starts with https://.')
+    return value if not value or value.endswith("/") else f"{value}/"
 
 
 def parse(raw: object) -> BadgesConfig:
@@ -254,6 +368,12 @@ def parse(raw: object) -> BadgesConfig:
         deliveries=_numbers(DeliverySettings, raw, "deliveries"),
         rate=_numbers(RateSettings, raw, "rate"),
         consumer=_consumer(raw),
+        webhooks=_numbers(WebhookSettings, raw, "webhooks"),
+        callbacks=_numbers(CallbackSettings, raw, "callbacks"),
+        applications=_applications(raw),
+        retention=_numbers(RetentionSettings, raw, "retention"),
+        issuer=_issuer(raw),
+        public_url=_public_url(raw),
         sections={key: _section(raw, key) for key in raw if key not in GENERAL_SECTIONS},
     )
 

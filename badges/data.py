@@ -97,6 +97,8 @@ class ProviderTemplate:
     """Names the image where its address takes a call of its own: :meth:`badges.providers.base.Provider.image_url`."""
     skills: tuple[str, ...] = ()
     criteria: tuple[Criterion, ...] = ()
+    changed_at: datetime | None = None
+    """When it last changed, by the provider's clock; aware. None where the provider does not say."""
 
 
 @frozen
@@ -147,6 +149,10 @@ class IssuedBadge:
     """False where the provider says that it is revoked, rejected or expired."""
     is_revoked: bool = False
     """Whether the issuer took it away at the provider, as far as the provider tells that from other ends."""
+    state_at: datetime | None = None
+    """Since when it is in this state, by the provider's clock; aware. None where the provider does not say."""
+    is_public: bool | None = None
+    """Whether everybody may see it there; None where the provider does not say."""
 
 
 @frozen
@@ -180,3 +186,27 @@ class Exchange:
     duration_ms: int
     changes: bool
     """Whether the provider was asked to do something."""
+
+
+@frozen
+class WebhookRequest:
+    """A request that says to come from a provider, as it came in."""
+
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    """Names in lower case."""
+    secret: str = field(default="", repr=False)
+    """The secret that stood in the address; empty where there was none."""
+
+
+@frozen
+class Notice:
+    """What a webhook request says. Nothing of it is believed yet, but by whoever proved to be the sender."""
+
+    event_id: str
+    """Tells one event from others; the same each time that the provider repeats it."""
+    event_type: str
+    occurred_at: datetime | None = None
+    """Aware."""
+    account_external_id: str = ""
+    """Whose event it is, where the request says so."""

@@ -45,6 +45,19 @@ class UnknownEventType(UnreadableMessage):
     """A message of the bus names an event type that openedx-events, as it is installed here, does not know."""
 
 
+class WebhookRefused(BadgesError):
+    """A webhook request is not what its provider sends. Its text is what the sender is told."""
+
+    def __init__(self, message: str, *, status: int = 400) -> None:
+        """
+        Arguments:
+            message: a sentence without anything of the request in it.
+            status: the HTTP status of the answer, 4xx.
+        """
+        super().__init__(message)
+        self.status = status
+
+
 class ProviderError(BadgesError):
     """A call to a provider did not give what was asked for.
 
@@ -96,7 +109,7 @@ class UnexpectedAnswer(ProviderError):
 
 
 class NotShown(UnexpectedAnswer):
-    """The provider says that it holds the badge, and does not show it (yet): its search may lag."""
+    """The provider works, and does not show (yet) what it says that it has: a badge, or what an event is about."""
 
 
 class ProviderRejected(ProviderError):
@@ -111,6 +124,18 @@ class NotSent(ProviderRejected):
 
 class RefusedAlone(ProviderError):
     """The provider refused this one (403), although the account's key has worked for others since it did before."""
+
+
+class NoSuchEvent(ProviderRejected):
+    """The provider knows no such event: the webhook that told of it was made up, or came before it can be read."""
+
+
+class NotDelivered(ProviderError):
+    """A callback was not taken: its endpoint could not be reached, or answered that it will be able to later."""
+
+
+class CallbackRefused(ProviderRejected):
+    """An endpoint refused a callback for good, or its address is one that nothing is sent to."""
 
 
 class DuplicateBadge(ProviderRejected):

@@ -93,6 +93,17 @@ class AccredibleAPIConfigFactory(ModelFactory):
     api_key = "accredible-key"
 
 
+class BadgeKitSystemFactory(ModelFactory):
+    """A system at a BadgeKit API."""
+
+    class Meta:
+        model = models.BadgeKitSystem
+
+    name = factory.Sequence(lambda n: f"City {n}")
+    external_id = factory.Sequence(lambda n: f"city-{n}")
+    api_key = "badgekit-secret"
+
+
 class BadgeTemplateFactory(ModelFactory):
     """An active template without a provider."""
 
@@ -123,6 +134,16 @@ class AccredibleGroupFactory(BadgeTemplateFactory):
 
     account = factory.SubFactory(AccredibleAPIConfigFactory)
     external_id = factory.Sequence(lambda n: str(1000 + n))
+
+
+class BadgeKitTemplateFactory(BadgeTemplateFactory):
+    """An active badge of a BadgeKit system."""
+
+    class Meta:
+        model = models.BadgeKitTemplate
+
+    account = factory.SubFactory(BadgeKitSystemFactory)
+    external_id = factory.Sequence(lambda n: f"badge-{n}")
 
 
 class RequirementFactory(ModelFactory):
@@ -223,3 +244,108 @@ class DeadEventFactory(ModelFactory):
     payload = factory.LazyFunction(dict)
     metadata = factory.LazyFunction(dict)
     error = "It failed."
+
+
+class CallbackEndpointFactory(ModelFactory):
+    """A system that is told of everything."""
+
+    class Meta:
+        model = models.CallbackEndpoint
+
+    name = factory.Sequence(lambda n: f"Receiver {n}")
+    url = factory.Sequence(lambda n: f"https://receiver{n}.example.com/hook")
+    secret = "a secret of at least thirty-two bytes"
+
+
+class CallbackFactory(ModelFactory):
+    """A callback about an award, without its delivery; with a ``review`` give ``badge=None``."""
+
+    class Meta:
+        model = models.Callback
+
+    endpoint = factory.SubFactory(CallbackEndpointFactory)
+    badge = factory.SubFactory(BadgeFactory)
+    action = models.Callback.Action.AWARD
+
+
+class CallbackDeliveryFactory(DeliveryFactory):
+    """A delivery of a callback."""
+
+    badge = None
+    callback = factory.SubFactory(CallbackFactory)
+    action = models.Delivery.Action.CALLBACK
+
+
+class CriterionFactory(ModelFactory):
+    """A required criterion of reviews."""
+
+    class Meta:
+        model = models.Criterion
+
+    template = factory.SubFactory(BadgeTemplateFactory, takes_applications=True)
+    description = factory.Sequence(lambda n: f"Criterion {n}")
+
+
+class ApplicationFactory(ModelFactory):
+    """An application that waits for a review."""
+
+    class Meta:
+        model = models.Application
+
+    template = factory.SubFactory(BadgeTemplateFactory, takes_applications=True)
+    user = factory.SubFactory(UserFactory)
+    statement = "I have done it."
+    submitted_at = EPOCH
+
+
+class WebhookEventFactory(ModelFactory):
+    """An event that a provider told us of."""
+
+    class Meta:
+        model = models.WebhookEvent
+
+    account = factory.SubFactory(CredlyOrganizationFactory)
+    event_id = factory.LazyFunction(lambda: str(uuid.uuid4()))
+    event_type = "badge.created"
+    body = "{}"
+    status = models.WebhookEvent.Status.RECEIVED
+    finished_at = factory.LazyAttribute(
+        lambda row: None if row.status in models.WebhookEvent.OPEN else datetime.now(UTC)
+    )
+
+
+class ProviderBadgeFactory(ModelFactory):
+    """A badge that is only at the provider."""
+
+    class Meta:
+        model = models.ProviderBadge
+
+    account = factory.SubFactory(CredlyOrganizationFactory)
+    external_id = factory.LazyFunction(lambda: str(uuid.uuid4()))
+
+
+class EmployeeRecordFactory(ModelFactory):
+    """An employee of a Workforce organization."""
+
+    class Meta:
+        model = models.EmployeeRecord
+
+    account = factory.SubFactory(CredlyOrganizationFactory)
+    employment_id = factory.LazyFunction(lambda: str(uuid.uuid4()))
+    email = factory.Sequence(lambda n: f"employee{n}@example.com")
+    full_name = factory.Sequence(lambda n: f"Employee {n}")
+    as_of = EPOCH
+
+
+class EmployeeBadgeFactory(ModelFactory):
+    """A badge that an employer may see."""
+
+    class Meta:
+        model = models.EmployeeBadge
+
+    employee = factory.SubFactory(EmployeeRecordFactory)
+    external_id = factory.LazyFunction(lambda: str(uuid.uuid4()))
+    template_name = factory.Sequence(lambda n: f"Badge of an employee {n}")
+    state = "accepted"
+    issuer_name = "Another organization"
+    as_of = EPOCH

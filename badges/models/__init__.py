@@ -1,15 +1,20 @@
 """What is stored, one concept a module."""
 
-from badges.models.accounts import AccredibleAPIConfig, CredlyOrganization, ProviderAccount
-from badges.models.awards import AccredibleBadge, Badge, CredlyBadge
+from badges.models.accounts import AccredibleAPIConfig, BadgeKitSystem, CredlyOrganization, ProviderAccount
+from badges.models.applications import Application, ApplicationChange, Criterion, Evidence, Review, ReviewItem
+from badges.models.awards import AccredibleBadge, Badge, BadgeKitBadge, BadgeNotification, CredlyBadge
+from badges.models.callbacks import Callback, CallbackEndpoint
 from badges.models.configuration import ConfigurationVersion
 from badges.models.consumers import BusConsumer
 from badges.models.dead_events import DeadEvent
 from badges.models.deliveries import MOVES, Delivery, DeliveryAttempt
+from badges.models.employment import EmployeeBadge, EmployeeRecord
 from badges.models.health import AccountHealth, TemplateSync
 from badges.models.progress import BadgeProgress, Fulfillment
+from badges.models.provider_badges import ProviderBadge
 from badges.models.requirements import BadgePenalty, BadgeRequirement, DataRule, PenaltyDataRule
-from badges.models.templates import AccredibleGroup, BadgeTemplate, CredlyBadgeTemplate
+from badges.models.templates import AccredibleGroup, BadgeKitTemplate, BadgeTemplate, CredlyBadgeTemplate
+from badges.models.webhooks import WebhookEvent
 
 __all__ = [
     "MOVES",
@@ -17,22 +22,38 @@ __all__ = [
     "AccredibleAPIConfig",
     "AccredibleBadge",
     "AccredibleGroup",
+    "Application",
+    "ApplicationChange",
     "Badge",
+    "BadgeKitBadge",
+    "BadgeKitSystem",
+    "BadgeKitTemplate",
+    "BadgeNotification",
     "BadgePenalty",
     "BadgeProgress",
     "BadgeRequirement",
     "BadgeTemplate",
     "BusConsumer",
+    "Callback",
+    "CallbackEndpoint",
     "ConfigurationVersion",
     "CredlyBadge",
     "CredlyBadgeTemplate",
     "CredlyOrganization",
+    "Criterion",
     "DataRule",
     "DeadEvent",
     "Delivery",
     "DeliveryAttempt",
+    "EmployeeBadge",
+    "EmployeeRecord",
+    "Evidence",
     "Fulfillment",
     "PenaltyDataRule",
     "ProviderAccount",
+    "ProviderBadge",
+    "Review",
+    "ReviewItem",
     "TemplateSync",
+    "WebhookEvent",
 ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Mapping
-from typing import ClassVar, Self
+from datetime import datetime
+from typing import Any, ClassVar, Self
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -16,8 +17,8 @@ from badges.models.base import ProviderManager, SetsProvider, TimeStamped
 from badges.models.fields import EncryptedTextField
 
 
-def new_webhook_token() -> str:
-    """A token that cannot be guessed, for the address at which a provider calls back."""
+def new_webhook_secret() -> str:
+    """A secret that cannot be guessed: it stands in the address where a provider calls back, or signs what it sends."""
     return secrets.token_urlsafe(32)
 
 
@@ -34,7 +35,17 @@ class ProviderAccount(TimeStamped):
     # With a client id, the key is the client's secret: both together get the token that is sent.
     client_id = models.CharField(_("OAuth client id"), max_length=255, blank=True, default="")
     api_key = EncryptedTextField(_("API key"), blank=True, default="")
-    webhook_token = models.CharField(_("webhook token"), max_length=64, default=new_webhook_token, editable=False)
+    # Off for a system that tells us of its badges, and is not asked for any.
+    is_issuing = models.BooleanField(
+        _("issues badges"),
+        default=True,
+        help_text=_(
+            "Whether the badges that are awarded here are issued at the provider. Off: it only tells us of its own."
+        ),
+    )
+    webhook_secret = EncryptedTextField(_("webhook secret"), blank=True, default=new_webhook_secret)
+    former_webhook_secret = EncryptedTextField(_("former webhook secret"), blank=True, default="")
+    former_webhook_secret_until = models.DateTimeField(_("former webhook secret valid until"), null=True, blank=True)
 
     class Meta:
         db_table = "badging_provideraccount"
@@ -62,6 +73,13 @@ class ProviderAccount(TimeStamped):
             key and str(name).lower() == str(self.external_id).lower() for name, key in keys.items()
         )
 
+    @property
+    def only_tells(self) -> bool:
+        """Whether it cannot be asked and need not be: without a key, it only tells us of its badges."""
+        # The stored key is not decrypted for this.
+        stored: Any = self._meta.get_field("api_key")
+        return not (self.is_issuing or self.has_preconfigured_key or stored.pre_save(self, add=False))
+
     def as_data(self) -> Account:
         """The account as providers take it. Decrypts the key.
 
@@ -76,6 +94,31 @@ class ProviderAccount(TimeStamped):
             # Not even read where another one is used: it may be one that cannot be decrypted any more.
             api_key="" if self.has_preconfigured_key else str(self.api_key),
         )
+
+    def webhook_secrets(self, now: datetime) -> list[str]:
+        """The secrets that a webhook may come with: the present one, and a former one that is still valid.
+
+        Raises:
+            AccountUnusable: a stored secret cannot be decrypted.
+        """
+        found = [str(self.webhook_secret)]
+        if self.former_webhook_secret_until is not None and now < self.former_webhook_secret_until:
+            found.append(str(self.former_webhook_secret))
+        return [secret for secret in found if secret]
+
+    def rotate_webhook_secret(self, valid_until: datetime, secret: str = "") -> None:
+        """Take a new webhook secret; the present one stays valid until then. Saves nothing.
+
+        Arguments:
+            valid_until: aware.
+            secret: the new one; empty for one made up here.
+        """
+        self.former_webhook_secret, self.former_webhook_secret_until = str(self.webhook_secret), valid_until
+        self.renew_webhook_secret(secret)
+
+    def renew_webhook_secret(self, secret: str = "") -> None:
+        """Take a new webhook secret, whatever the present one is. Saves nothing."""
+        self.webhook_secret = secret or new_webhook_secret()
 
     def clean(self) -> None:
         super().clean()
@@ -119,6 +162,25 @@ class AccredibleAPIConfig(SetsProvider, ProviderAccount):
         proxy = True
         verbose_name = _("Accredible API config")
         verbose_name_plural = _("Accredible API configs")
+
+    def clean(self) -> None:
+        self.provider = self.provider_slug
+        super().clean()
+
+
+class BadgeKitSystem(SetsProvider, ProviderAccount):
+    """A system at a BadgeKit API; its ``external_id`` is the system's slug.
+
+    .. no_pii:
+    """
+
+    provider_slug = "badgekit"
+    objects: ClassVar[ProviderManager[Self]] = ProviderManager()
+
+    class Meta:
+        proxy = True
+        verbose_name = _("BadgeKit system")
+        verbose_name_plural = _("BadgeKit systems")
 
     def clean(self) -> None:
         self.provider = self.provider_slug

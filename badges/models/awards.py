@@ -16,7 +16,8 @@ from badges.models.templates import BadgeTemplate
 class Badge(TimeStamped):
     """A badge of a learner. Never deleted when it is taken away: its status changes, once and for good.
 
-    .. pii: Links a learner to a badge, at us and at the provider. Deleted with the user.
+    .. pii: Links a learner to a badge, at us and at the provider, whose page names the learner. Deleted with the user;
+        stays where the user's record is anonymized, for then it links to nobody.
     .. pii_types: id
     .. pii_retirement: local_api
     """
@@ -38,6 +39,12 @@ class Badge(TimeStamped):
     state = models.CharField(
         _("state at the provider"), max_length=50, blank=True, default="", help_text=_("The provider's own word.")
     )
+    # What was learned from an older answer or webhook never overwrites what is newer.
+    state_at = models.DateTimeField(_("state since"), null=True, blank=True)
+    is_public = models.BooleanField(
+        _("public at the provider"), null=True, blank=True, help_text=_("Empty where the provider did not say.")
+    )
+    is_public_at = models.DateTimeField(_("visibility since"), null=True, blank=True, editable=False)
     external_id = models.CharField(
         _("identifier at the provider"), max_length=255, blank=True, default="", db_index=True
     )
@@ -95,3 +102,52 @@ class AccredibleBadge(OfProvider, Badge):
         proxy = True
         verbose_name = _("Accredible badge")
         verbose_name_plural = _("Accredible badges")
+
+
+class BadgeKitBadge(OfProvider, Badge):
+    """A badge of a BadgeKit system.
+
+    .. pii: See Badge.
+    .. pii_types: id
+    .. pii_retirement: local_api
+    """
+
+    provider_slug = "badgekit"
+    provider_lookup = "template__provider"
+    objects: ClassVar[ProviderManager[Self]] = ProviderManager()
+
+    class Meta:
+        proxy = True
+        verbose_name = _("BadgeKit badge")
+        verbose_name_plural = _("BadgeKit badges")
+
+
+class BadgeNotification(models.Model):
+    """A message that the provider sent to the learner about a badge that is not claimed.
+
+    .. pii: Says of a learner, through the badge, whether there is an account at the provider. Deleted with the badge,
+        or with the learner's retirement.
+    .. pii_types: other
+    .. pii_retirement: local_api
+    """
+
+    class Kind(models.TextChoices):
+        """To whom, which is why the badge is not claimed."""
+
+        SENT = "sent", _("The learner was notified, and has not accepted it yet.")
+        NO_USER = "no_user", _("The learner has no account at the provider under this e-mail address.")
+        UNCONFIRMED_EMAIL = "unconfirmed_email", _("The learner has not confirmed the e-mail address at the provider.")
+
+    badge = models.ForeignKey(Badge, verbose_name=_("badge"), on_delete=models.CASCADE, related_name="notifications")
+    kind = models.CharField(_("kind"), max_length=32, choices=Kind.choices)
+    sent_at = models.DateTimeField(_("sent at"))
+
+    class Meta:
+        db_table = "badging_badgenotification"
+        verbose_name = _("notification")
+        verbose_name_plural = _("notifications")
+        ordering = ("badge", "sent_at", "id")
+        constraints = [models.UniqueConstraint(fields=["badge", "kind", "sent_at"], name="badging_notification_once")]
+
+    def __str__(self) -> str:
+        return self.get_kind_display()

@@ -10,6 +10,17 @@ from django.utils.translation import gettext_lazy as _
 M = TypeVar("M", bound=models.Model)
 
 
+def delete_with(collector: Any, field: Any, sub_objs: Any, using: str) -> None:
+    """``on_delete`` as ``CASCADE``, of a key that may be NULL.
+
+    Where constraints cannot be deferred (MySQL), Django sets such a key to NULL before it deletes the row. A check that
+    one of two keys is set refuses that; deleting the rows in the right order does without.
+    """
+    collector.collect(
+        sub_objs, source=field.remote_field.model, source_attr=field.name, nullable=False, fail_on_restricted=False
+    )
+
+
 class TimeStamped(models.Model):
     """A row that knows when it was made and last changed.
 

@@ -11,7 +11,8 @@ from badges.models.base import TimeStamped
 class DeadEvent(TimeStamped):
     """An event that failed, with all that is needed to process it again.
 
-    .. pii: The whole payload of an event: a learner's username, e-mail and name among it.
+    .. pii: The whole payload of an event: a learner's username, e-mail and name among it. Emptied with the learner's
+        retirement; deleted ``BADGES_CONFIG["retention"]["dead_events"]`` days after it was replayed or discarded.
     .. pii_types: id, name, username, email_address, other
     .. pii_retirement: local_api
     """

@@ -12,7 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from badges.exceptions import ForbiddenMove
 from badges.models.awards import Badge
-from badges.models.base import TimeStamped
+from badges.models.base import TimeStamped, delete_with
+from badges.models.callbacks import Callback
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
@@ -55,11 +56,13 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
 
 
 class Delivery(TimeStamped):
-    """One thing to be done for one badge, written in the transaction that causes it.
+    """One thing to be done for one badge, or one callback to be sent, written in the transaction that causes it.
 
-    The deliveries of one badge are carried out in the order of their ids.
+    The deliveries of one badge are carried out in the order of their ids, and so are the callbacks about one badge or
+    application to one endpoint.
 
-    .. no_pii: Only a reference to the badge; errors are redacted before they are stored.
+    .. no_pii: Only a reference to the badge; errors are redacted before they are stored. Should staff name the learner
+        in a note, the name is removed with the learner's retirement.
     """
 
     class Action(models.TextChoices):
@@ -69,6 +72,7 @@ class Delivery(TimeStamped):
         ISSUE = "issue", _("issue at the provider")
         ANNOUNCE_REVOKED = "announce_revoked", _("announce the revocation")
         REVOKE = "revoke", _("revoke at the provider")
+        CALLBACK = "callback", _("send a callback")
 
     class Status(models.TextChoices):
         """How far it is. Each delivery ends as done, dead or cancelled."""
@@ -82,7 +86,13 @@ class Delivery(TimeStamped):
     OPEN = (Status.PENDING, Status.IN_PROGRESS)
     _stored_status: str | None = None
 
-    badge = models.ForeignKey(Badge, verbose_name=_("badge"), on_delete=models.CASCADE, related_name="deliveries")
+    badge = models.ForeignKey(
+        Badge, verbose_name=_("badge"), on_delete=delete_with, null=True, blank=True, related_name="deliveries"
+    )
+    # Instead of the badge, because one award causes a callback to each endpoint.
+    callback = models.OneToOneField(
+        Callback, verbose_name=_("callback"), on_delete=delete_with, null=True, blank=True, related_name="delivery"
+    )
     action = models.CharField(_("action"), max_length=32, choices=Action.choices)
     status = models.CharField(_("status"), max_length=16, choices=Status.choices, default=Status.PENDING)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
@@ -110,6 +120,10 @@ class Delivery(TimeStamped):
         constraints = [
             models.UniqueConstraint(fields=["badge", "action"], name="badging_delivery_once"),
             models.CheckConstraint(
+                condition=Q(badge__isnull=False, callback__isnull=True) | Q(badge__isnull=True, callback__isnull=False),
+                name="badging_delivery_about_one",
+            ),
+            models.CheckConstraint(
                 condition=~Q(status="in_progress") | Q(leased_until__isnull=False, lease_token__isnull=False),
                 name="badging_delivery_leased",
             ),
@@ -126,6 +140,17 @@ class Delivery(TimeStamped):
 
     def __str__(self) -> str:
         return f"{self.get_action_display()}: {self.get_status_display()}"
+
+    @property
+    def own_badge(self) -> Badge:
+        """The badge for which it does something.
+
+        Raises:
+            ValueError: it sends a callback instead.
+        """
+        if self.badge is None:
+            raise ValueError(f"Delivery {self.pk} sends a callback, and has no badge of its own.")
+        return self.badge
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Any, values: Any, **kwargs: Any) -> Self:
@@ -160,7 +185,7 @@ MOVES: Mapping[str, frozenset[str]] = {
     _S.IN_PROGRESS: frozenset({_S.IN_PROGRESS, _S.DONE, _S.PENDING, _S.DEAD, _S.CANCELLED}),
     # Retried, cancelled by a revocation or by hand, marked as done by hand.
     _S.DEAD: frozenset({_S.PENDING, _S.CANCELLED, _S.DONE}),
-    # Queued again by a reconciliation that found it undone at the provider.
+    # Queued again by a reconciliation that found it undone at the provider; a callback, by hand.
     _S.DONE: frozenset({_S.PENDING}),
     _S.CANCELLED: frozenset(),
 }
@@ -170,7 +195,8 @@ MOVES: Mapping[str, frozenset[str]] = {
 class DeliveryAttempt(models.Model):
     """One attempt at a delivery: when, how long, what came of it.
 
-    .. no_pii: Errors are redacted before they are stored.
+    .. no_pii: What was asked and answered is redacted before it is stored. Deleted
+        ``BADGES_CONFIG["retention"]["attempts"]`` days after the delivery was done or cancelled.
     """
 
     class Outcome(models.TextChoices):

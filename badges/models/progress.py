@@ -56,7 +56,7 @@ class ProgressQuerySet(models.QuerySet["BadgeProgress"]):
 class BadgeProgress(TimeStamped):
     """That a learner has fulfilled at least one requirement of a template at some time.
 
-    .. pii: Links a learner to a template. Deleted with the user.
+    .. pii: Links a learner to a template. Deleted with the user; stays where the user's record is anonymized.
     .. pii_types: id
     .. pii_retirement: local_api
     """
@@ -107,7 +107,8 @@ class Fulfillment(TimeStamped):
 
     A last-writer-wins register on the event's own time: a reset stays as a row with ``is_fulfilled`` false.
 
-    .. pii: What a learner did, and in which course. Deleted with the progress record.
+    .. pii: What a learner did, and in which course. Deleted with the progress record. Values of personal fields, which
+        rules can look at only where the settings allow it, are removed with the learner's retirement.
     .. pii_types: other
     .. pii_retirement: local_api
     """

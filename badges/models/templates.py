@@ -53,6 +53,15 @@ class BadgeTemplate(TimeStamped, Configuration):
     state = models.CharField(
         _("state at the provider"), max_length=20, choices=STATES, default=TemplateState.ACTIVE.value
     )
+    state_at = models.DateTimeField(_("state since"), null=True, blank=True, editable=False)
+    takes_applications = models.BooleanField(
+        _("takes applications"), default=False, help_text=_("Whether learners can apply for it, with evidence.")
+    )
+    awards_on_approval = models.BooleanField(
+        _("awarded on approval"),
+        default=False,
+        help_text=_("Whether a review that approves an application awards the badge. Otherwise staff does."),
+    )
     is_active = models.BooleanField(
         _("active"), default=False, help_text=_("Whether events are processed for this template.")
     )
@@ -154,3 +163,18 @@ class AccredibleGroup(SetsProvider, BadgeTemplate):
         proxy = True
         verbose_name = _("Accredible group")
         verbose_name_plural = _("Accredible groups")
+
+
+class BadgeKitTemplate(SetsProvider, BadgeTemplate):
+    """A badge of a BadgeKit system; its ``external_id`` is the badge's slug.
+
+    .. no_pii:
+    """
+
+    provider_slug = "badgekit"
+    objects: ClassVar[Any] = ProviderManager.from_queryset(ConfigurationQuerySet)()
+
+    class Meta:
+        proxy = True
+        verbose_name = _("BadgeKit badge template")
+        verbose_name_plural = _("BadgeKit badge templates")

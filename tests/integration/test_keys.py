@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import override_settings
 
 from badges.exceptions import ConfigurationError
-from badges.models import ProviderAccount
+from badges.models import CallbackEndpoint, ProviderAccount
 from tests.factories import CredlyOrganizationFactory
 
 pytestmark = pytest.mark.django_db
@@ -79,15 +79,19 @@ def test_a_key_from_the_settings_is_known() -> None:
 
 def test_keys_are_encrypted_anew_so_that_the_former_secret_can_go() -> None:
     accounts = [CredlyOrganizationFactory(api_key="very-secret"), CredlyOrganizationFactory(api_key="")]
+    secrets = [row.webhook_secret for row in accounts]
     output = io.StringIO()
 
     with override_settings(BADGES_ENCRYPTION_KEYS=["new", "only-for-tests-too"]):
         call_command("reencrypt_api_keys", stdout=output)
 
-    assert "1 API keys are encrypted" in output.getvalue()
+    # Of two accounts, one key and two webhook secrets.
+    assert "3 API keys and secrets are encrypted" in output.getvalue()
     assert "very-secret" not in output.getvalue()
     with override_settings(BADGES_ENCRYPTION_KEYS=["new"]):
-        assert [ProviderAccount.objects.get(pk=row.pk).api_key for row in accounts] == ["very-secret", ""]
+        found = [ProviderAccount.objects.get(pk=row.pk) for row in accounts]
+        assert [row.api_key for row in found] == ["very-secret", ""]
+        assert [row.webhook_secret for row in found] == secrets
 
 
 def test_a_key_that_no_secret_fits_is_told_and_does_not_hold_up_the_others() -> None:
@@ -95,8 +99,18 @@ def test_a_key_that_no_secret_fits_is_told_and_does_not_hold_up_the_others() -> 
         lost = CredlyOrganizationFactory(api_key="lost-key")
     kept = CredlyOrganizationFactory(api_key="very-secret")
 
-    told = pytest.raises(CommandError, match=f"account {lost.pk}: A stored API key cannot be decrypted")
+    told = pytest.raises(CommandError, match=f"account {lost.pk}, api_key: A stored API key cannot be decrypted")
     with override_settings(BADGES_ENCRYPTION_KEYS=["new", "only-for-tests-too"]), told:
         call_command("reencrypt_api_keys", stdout=io.StringIO())
     with override_settings(BADGES_ENCRYPTION_KEYS=["new"]):
         assert ProviderAccount.objects.get(pk=kept.pk).api_key == "very-secret"
+
+
+def test_the_secret_of_a_callback_endpoint_is_encrypted_anew_too() -> None:
+    endpoint = CallbackEndpoint.objects.create(name="One", url="https://receiver.example.com/", secret="very-secret")
+
+    with override_settings(BADGES_ENCRYPTION_KEYS=["new", "only-for-tests-too"]):
+        call_command("reencrypt_api_keys", stdout=io.StringIO())
+
+    with override_settings(BADGES_ENCRYPTION_KEYS=["new"]):
+        assert CallbackEndpoint.objects.get(pk=endpoint.pk).secret == "very-secret"

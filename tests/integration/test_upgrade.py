@@ -13,11 +13,12 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from badges.models import Delivery, DeliveryAttempt
+from badges.models import Delivery, ProviderAccount
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Status = Delivery.Status
 FIRST, SECOND = ("badges", "0001_badging"), ("badges", "0002_provider_failures")
+FOURTH = ("badges", "0004_webhooks_and_applications")
 AN_HOUR_AGO = timezone.now().replace(microsecond=0) - timedelta(hours=1)
 
 
@@ -61,12 +62,12 @@ def test_deliveries_are_kept_and_have_an_end_exactly_if_they_have_ended(
     lease = {"lease_token": uuid.uuid4(), "leased_until": AN_HOUR_AGO} if status == Status.IN_PROGRESS else {}
     written(before, status=status, finished_at=end if has_end else None, **lease)
 
-    migrate(SECOND)
+    models = migrate(SECOND)
 
-    delivery = Delivery.objects.get()
+    delivery = models.get_model("badges", "Delivery").objects.get()
     expected = None if status in Delivery.OPEN else end if has_end else AN_HOUR_AGO
     assert (delivery.status, delivery.finished_at, delivery.failures) == (status, expected, 0)
-    assert DeliveryAttempt.objects.get().exchanges == []
+    assert models.get_model("badges", "DeliveryAttempt").objects.get().exchanges == []
 
 
 def test_an_upgrade_can_be_taken_back(before: Any) -> None:
@@ -76,3 +77,15 @@ def test_an_upgrade_can_be_taken_back(before: Any) -> None:
     models = migrate(FIRST)
 
     assert models.get_model("badges", "Delivery").objects.get().pk == pk
+
+
+def test_each_account_gets_a_webhook_secret_of_its_own(before: Any) -> None:
+    for name in ("One", "Two"):
+        before.get_model("badges", "ProviderAccount").objects.create(provider="credly", name=name)
+
+    migrate(FOURTH)
+
+    secrets = {str(account.webhook_secret) for account in ProviderAccount.objects.all()}
+    assert len(secrets) == 2
+    assert all(len(secret) > 40 for secret in secrets)
+    ProviderAccount.objects.all().delete()
