@@ -12,7 +12,7 @@ from openedx_events.tooling import OpenEdxPublicSignal, SenderValidationError
 
 from badges.eventbus.producer import is_published, require_bus
 from badges.exceptions import BadgesError
-from badges.issuing import actions, provider_calls
+from badges.issuing import actions, callback_delivery, provider_calls
 from badges.issuing.actions import Done
 from badges.models import Badge, Delivery
 from badges.models.users import full_name_of, lms_user_id_of, username_of
@@ -48,12 +48,12 @@ def badge_data(badge: Badge) -> BadgeData:
 
 def announce_awarded(delivery: Delivery) -> Done:
     """Send ``BADGE_AWARDED``."""
-    return _announce(BADGE_AWARDED, delivery.badge, delivery.badge.awarded_at)
+    return _announce(BADGE_AWARDED, delivery.own_badge, delivery.own_badge.awarded_at)
 
 
 def announce_revoked(delivery: Delivery) -> Done:
     """Send ``BADGE_REVOKED``."""
-    return _announce(BADGE_REVOKED, delivery.badge, delivery.badge.revoked_at or delivery.badge.modified)
+    return _announce(BADGE_REVOKED, delivery.own_badge, delivery.own_badge.revoked_at or delivery.own_badge.modified)
 
 
 def register_handlers() -> None:
@@ -61,6 +61,7 @@ def register_handlers() -> None:
     actions.register(Delivery.Action.ANNOUNCE_AWARDED, announce_awarded)
     actions.register(Delivery.Action.ANNOUNCE_REVOKED, announce_revoked)
     provider_calls.register_handlers()
+    callback_delivery.register_handlers()
 
 
 def _announce(signal: OpenEdxPublicSignal, badge: Badge, happened_at: datetime) -> Done:

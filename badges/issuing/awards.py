@@ -10,8 +10,9 @@ from datetime import datetime
 from django.contrib.auth.models import AbstractBaseUser
 from django.utils import timezone
 
+from badges.issuing.callbacks import make_for_badges
 from badges.issuing.tasks import enqueue_on_commit
-from badges.models import Badge, BadgeTemplate, Delivery
+from badges.models import Badge, BadgeTemplate, Callback, Delivery
 from badges.models.insertion import insert
 
 logger = logging.getLogger(__name__)
@@ -41,7 +42,9 @@ def award_all(earned: Mapping[tuple[int, int], datetime]) -> dict[tuple[int, int
     if not earned:
         return {}
     rows = BadgeTemplate.objects.filter(pk__in={template_id for _, template_id in earned}).order_by()
-    templates = {pk: (name, account_id) for pk, name, account_id in rows.values_list("pk", "name", "account_id")}
+    templates = {
+        pk: (name, bool(is_issuing)) for pk, name, is_issuing in rows.values_list("pk", "name", "account__is_issuing")
+    }
     now = timezone.now()
     badges = [
         # An event from a host whose clock is ahead must not give a badge of the future: providers refuse those.
@@ -52,9 +55,9 @@ def award_all(earned: Mapping[tuple[int, int], datetime]) -> dict[tuple[int, int
     ids = _insert_badges(badges)
     deliveries: list[tuple[int, str]] = []
     for badge_uuid, user_id, template_id, _ in badges:
-        badge_id, (name, account_id) = ids[user_id, template_id], templates[template_id]
+        badge_id, (name, is_issuing) = ids[user_id, template_id], templates[template_id]
         deliveries.append((badge_id, Delivery.Action.ANNOUNCE_AWARDED.value))
-        if account_id is not None:
+        if is_issuing:
             deliveries.append((badge_id, Delivery.Action.ISSUE.value))
         logger.info(
             'Badge %s of template "%s" was awarded.',
@@ -63,6 +66,7 @@ def award_all(earned: Mapping[tuple[int, int], datetime]) -> dict[tuple[int, int
             extra={"action": "badge_awarded", "badge": str(badge_uuid), "template": template_id},
         )
     insert(Delivery, ("badge_id", "action"), deliveries)
+    make_for_badges(list(ids.values()), Callback.Action.AWARD)
     enqueue_on_commit(*ids.values())
     return ids
 
@@ -102,6 +106,7 @@ def revoke_all(lost: Iterable[tuple[Badge, datetime]]) -> list[Badge]:
         logger.info("Badge %s was revoked.", badge.uuid, extra={"action": "badge_revoked", "badge": str(badge.uuid)})
     if revoked:
         Delivery.objects.bulk_create(deliveries)
+        make_for_badges([badge.pk for badge in revoked], Callback.Action.REVOKE)
         enqueue_on_commit(*(badge.pk for badge in revoked))
     return revoked
 
@@ -115,4 +120,5 @@ def _provider_may_hold(badge: Badge) -> bool:
     # A dead one too: it could otherwise be retried, and nothing would take the badge away again.
     note = "The badge was revoked. Where the provider got it all the same, the revocation that follows takes it away."
     issue.filter(status__in=(Delivery.Status.PENDING, Delivery.Status.DEAD)).move(Delivery.Status.CANCELLED, note=note)
-    return issue.exists()
+    # A system that only tells us of its badges is not told of ours.
+    return issue.filter(badge__template__account__is_issuing=True).exists()

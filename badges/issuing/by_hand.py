@@ -13,9 +13,10 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from badges.exceptions import BadgesError
-from badges.issuing import health
+from badges.issuing import callback_health, health
+from badges.issuing.callback_lanes import Subject
 from badges.issuing.deliveries import PROVIDER_CALLS, retry_now
-from badges.issuing.tasks import enqueue_on_commit
+from badges.issuing.tasks import enqueue_callbacks_on_commit, enqueue_on_commit
 from badges.models import MOVES, AccountHealth, Badge, Delivery, DeliveryAttempt
 from badges.rules.payload import storable_text
 from badges.toggles import is_badges_enabled
@@ -25,8 +26,8 @@ Action, Status = Delivery.Action, Delivery.Status
 LIMIT = 5000
 """So many deliveries are changed at once; somebody waits for the page."""
 AT_ONCE = 20
-"""So many badges are worked on at once: without a task engine that is the process of whoever asked, who waits for
-it. What is left is due, and the next sweep takes it."""
+"""So many badges and applications are worked on at once: without a task engine that is the process of whoever asked,
+who waits for it. What is left is due, and the next sweep takes it."""
 AT_A_TIME = 500
 """The attempts of so many deliveries are read at once: they may be long."""
 _WORDS = {Status.CANCELLED: "Cancelled by hand", Status.DONE: "Marked as done by hand"}
@@ -47,7 +48,7 @@ class Retried:
     held_back: int = 0
     """How many deliveries wait for a stopped account."""
     left_to_sweep: int = 0
-    """How many badges were not begun with."""
+    """How many badges, and applications of which callbacks tell, were not begun with."""
     beyond_limit: int = 0
     """How many more deliveries could be retried than are changed at once."""
     done: int = 0
@@ -118,24 +119,27 @@ def _has_unknown_outcome(exchange: Any) -> bool:
 def retry(deliveries: QuerySet[Delivery]) -> Retried:
     """Make waiting and dead deliveries due now, and begin with the first of them once the transaction commits.
 
-    Those whose workers are gone are among them. An account that rests is tried at once; one that is stopped stays so.
-    Of more than ``LIMIT`` the first are taken. With the feature off nothing is begun: all is left to a later sweep.
+    Those whose workers are gone are among them. An account or endpoint that rests is tried at once; an account that is
+    stopped stays so. Of more than ``LIMIT`` the first are taken. With the feature off nothing is begun: all is left to
+    a later sweep.
     """
     waiting = deliveries.filter(Q(status__in=(Status.PENDING, Status.DEAD)) | lost_by_workers())
     beyond_limit = max(0, waiting.count() - LIMIT)
     with transaction.atomic():
         locked = _lock(waiting.order_by("pk").values_list("pk", flat=True)[:LIMIT])
-        chosen = list(Delivery.objects.filter(pk__in=locked).select_related("badge__template").order_by("pk"))
-        retried = [delivery for delivery in chosen if retry_now(delivery)]
-        needed = {delivery.badge.template.account_id for delivery in retried if delivery.action in PROVIDER_CALLS}
-        account_ids = [account_id for account_id in needed if account_id is not None]
+        rows = Delivery.objects.filter(pk__in=locked).select_related("badge__template", "callback__review")
+        retried = [delivery for delivery in rows.order_by("pk") if retry_now(delivery)]
+        account_of = {one.pk: one.own_badge.template.account_id for one in retried if one.action in PROVIDER_CALLS}
+        account_ids = sorted({account_id for account_id in account_of.values() if account_id is not None})
         health.forget(account_ids)
-        left = _begin(list(dict.fromkeys(delivery.badge_id for delivery in retried)))
+        for endpoint_id in sorted({one.callback.endpoint_id for one in retried if one.callback is not None}):
+            callback_health.wake(endpoint_id)
+        left = _begin(dict.fromkeys(map(_subject_of, retried)))
     stopped = {
         row.pk: row
         for row in AccountHealth.objects.filter(pk__in=account_ids, stopped_at__isnull=False).select_related("account")
     }
-    held_back = {one.pk for one in retried if one.action in PROVIDER_CALLS and one.badge.template.account_id in stopped}
+    held_back = {pk for pk, account_id in account_of.items() if account_id in stopped}
     came = _what_came(retried)
     failed = tuple(one for one, outcome in came if outcome == Status.DEAD)
     outcomes = Counter(outcome for one, outcome in came if outcome != Status.PENDING or one.pk not in held_back)
@@ -150,6 +154,41 @@ def retry(deliveries: QuerySet[Delivery]) -> Retried:
         failed=failed,
         due=outcomes[Status.PENDING],
     )
+
+
+def send_again(deliveries: QuerySet[Delivery]) -> list[Delivery]:
+    """Send callbacks that were taken once more, as to a receiver that has lost them; the others are left alone.
+
+    What the same endpoint was told later about the same badge or application is sent again, too: the last word must
+    stay the last one. Receivers know them again by their message ids.
+
+    Returns:
+        Those that are due now.
+    """
+    taken = Delivery.objects.filter(action=Action.CALLBACK, status=Status.DONE)
+    with transaction.atomic():
+        wanted = list(deliveries.filter(pk__in=taken).order_by("pk").values_list("pk", flat=True)[:LIMIT])
+        first: dict[tuple[int, Subject], int] = {}
+        for pk, told in _told(taken.filter(pk__in=wanted)):
+            first.setdefault(told, pk)
+        subjects = {subject for _, subject in first}
+        about = Q(callback__badge_id__in=[one.badge_id for one in subjects if one.badge_id is not None]) | Q(
+            callback__review__application_id__in=[one.application_id for one in subjects if one.application_id]
+        )
+        chosen = [pk for pk, told in _told(taken.filter(about)) if pk >= first.get(told, pk + 1)]
+        locked = _lock(chosen)
+        again = taken.filter(pk__in=locked)
+        found = list(again.select_related("callback__review").order_by("pk"))
+        again.move(Status.PENDING, next_attempt_at=timezone.now(), failures=0, give_up_at=None)
+        _begin(dict.fromkeys(map(_subject_of, found)))
+    return found
+
+
+def _told(deliveries: QuerySet[Delivery]) -> Iterable[tuple[int, tuple[int, Subject]]]:
+    """Of callbacks, in their order: the delivery, and to which endpoint about what."""
+    columns = ("pk", "callback__endpoint_id", "callback__badge_id", "callback__review__application_id")
+    for pk, endpoint_id, badge_id, application_id in deliveries.order_by("pk").values_list(*columns):
+        yield pk, (endpoint_id, Subject(badge_id, application_id))
 
 
 def end(delivery_ids: Collection[int], to: str, reason: str, *, external_id: str = "") -> list[Delivery]:
@@ -176,15 +215,14 @@ def end(delivery_ids: Collection[int], to: str, reason: str, *, external_id: str
     note = f"{_WORDS[Status(to)]}: {reason}"
     with transaction.atomic():
         locked, now = _lock_with_badges(delivery_ids), timezone.now()
-        found = list(Delivery.objects.filter(endable(to, now), pk__in=locked).order_by("pk"))
+        rows = Delivery.objects.filter(endable(to, now), pk__in=locked).select_related("callback__review")
+        found = list(rows.order_by("pk"))
         if external_id:
             _identify(found, to, external_id)
         ended = Delivery.objects.filter(endable(to, now), pk__in=[delivery.pk for delivery in found])
         values = {"last_error": "", "failures": 0, "give_up_at": None} if to == Status.DONE else {}
         ended.move(to, note=note, **values)
-        badge_ids = {delivery.badge_id for delivery in found}
-        followed = Delivery.objects.filter(badge_id__in=badge_ids, status__in=Delivery.OPEN)
-        _begin(list(followed.order_by("badge_id").values_list("badge_id", flat=True).distinct()))
+        _begin(_with_open_deliveries(found))
     return found
 
 
@@ -208,7 +246,12 @@ def _may_go(delivery: Delivery, to: str, now: datetime) -> bool:
 
 def _lock_with_badges(delivery_ids: Collection[int]) -> list[int]:
     """Badges before deliveries, as all who lock both: a penalty does it at the same time."""
-    of_badges = Delivery.objects.filter(pk__in=delivery_ids).order_by().values_list("badge_id", flat=True).distinct()
+    of_badges = (
+        Delivery.objects.filter(pk__in=delivery_ids, badge__isnull=False)
+        .order_by()
+        .values_list("badge_id", flat=True)
+        .distinct()
+    )
     badges = Badge.objects.filter(pk__in=list(of_badges)).order_by("pk").select_for_update()
     list(badges.values_list("pk", flat=True))
     return _lock(delivery_ids)
@@ -225,11 +268,39 @@ def _identify(found: Sequence[Delivery], to: str, external_id: str) -> None:
         raise NotPossible("An identifier belongs to a single issue that is marked as done, and is not finished yet.")
     if len(external_id) > 255:
         raise NotPossible("The identifier is longer than 255 characters.")
-    Badge.objects.filter(pk=found[0].badge_id).update(external_id=external_id, modified=timezone.now())
+    Badge.objects.filter(pk=found[0].own_badge.pk).update(external_id=external_id, modified=timezone.now())
 
 
-def _begin(badge_ids: Sequence[int]) -> int:
-    begun = badge_ids[:AT_ONCE] if is_badges_enabled() else ()
-    for badge_id in begun:
-        enqueue_on_commit(badge_id)
-    return len(badge_ids) - len(begun)
+def _subject_of(delivery: Delivery) -> Subject:
+    """What is worked on at once with a delivery: its badge with all that is to be told of it, or an application."""
+    callback = delivery.callback
+    if callback is None:
+        return Subject(badge_id=delivery.badge_id)
+    application_id = callback.review.application_id if callback.review is not None else None
+    return Subject(badge_id=callback.badge_id, application_id=application_id)
+
+
+def _with_open_deliveries(ended: Iterable[Delivery]) -> list[Subject]:
+    """What was behind deliveries that were ended."""
+    subjects = set(map(_subject_of, ended))
+    badge_ids = {one.badge_id for one in subjects if one.badge_id is not None}
+    application_ids = {one.application_id for one in subjects if one.application_id is not None}
+    is_open = Delivery.objects.filter(status__in=Delivery.OPEN).order_by()
+    badges = {
+        *is_open.filter(badge_id__in=badge_ids).values_list("badge_id", flat=True),
+        *is_open.filter(callback__badge_id__in=badge_ids).values_list("callback__badge_id", flat=True),
+    }
+    of_applications = is_open.filter(callback__review__application_id__in=application_ids)
+    applications = set(of_applications.values_list("callback__review__application_id", flat=True))
+    return [*(Subject(badge_id=pk) for pk in sorted(badges)), *(Subject(None, pk) for pk in sorted(applications))]
+
+
+def _begin(subjects: Iterable[Subject]) -> int:
+    found = list(subjects)
+    begun = found[:AT_ONCE] if is_badges_enabled() else ()
+    for subject in begun:
+        if subject.badge_id is not None:
+            enqueue_on_commit(subject.badge_id)
+        elif subject.application_id is not None:
+            enqueue_callbacks_on_commit(subject.application_id)
+    return len(found) - len(begun)

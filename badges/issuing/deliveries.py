@@ -20,8 +20,9 @@ from django.utils import timezone
 from badges.conf import get_config
 from badges.data import Exchange
 from badges.exceptions import CeilingReached, RefusedAlone
-from badges.issuing import health
+from badges.issuing import callback_lanes, health
 from badges.issuing.actions import LeaseLost, Obsolete, handler_of
+from badges.issuing.callback_lanes import Subject
 from badges.issuing.gate import Gate, gate_of
 from badges.issuing.health import Admission, Probe
 from badges.issuing.verdicts import (
@@ -35,6 +36,7 @@ from badges.issuing.verdicts import (
 )
 from badges.models import Delivery, ProviderAccount
 from badges.providers import traffic
+from badges.providers.traffic import Recorder
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ LOST = "lost"
 ANNOUNCEMENTS = (Action.ANNOUNCE_AWARDED, Action.ANNOUNCE_REVOKED)
 PROVIDER_CALLS = (Action.ISSUE, Action.REVOKE)
 LANES = (ANNOUNCEMENTS, PROVIDER_CALLS)
+ENDED = (Status.DONE, Status.DEAD, Status.CANCELLED)
 
 
 @frozen
@@ -98,8 +101,24 @@ def run_due(badge_id: int, *, patience: float = 0.0, lanes: Sequence[tuple[str, 
             if attempt is None:
                 break
             attempts.append(attempt)
-            if attempt.outcome not in (Status.DONE, Status.DEAD, Status.CANCELLED):
+            if attempt.outcome not in ENDED:
                 break
+    return attempts
+
+
+def run_callbacks(subject: Subject) -> list[Attempt]:
+    """Send the callbacks that are due about a badge or an application, in order for each endpoint.
+
+    Raises:
+        django.db.Error: the database failed; what was under way is taken up after its lease.
+    """
+    attempts = []
+    # An endpoint's next one may be due once the one before it has ended.
+    while found := callback_lanes.first_due(subject):
+        made = [attempt for delivery in found if (attempt := _work_on(delivery, 0.0)) is not None]
+        attempts += made
+        if not any(attempt.outcome in ENDED for attempt in made):
+            break
     return attempts
 
 
@@ -134,7 +153,7 @@ def _is_due(delivery: Delivery, now: datetime) -> bool:
 
 def _work_on(delivery: Delivery, patience: float) -> Attempt | None:
     """Attempt a due delivery; None where its account must not be called now, or another worker was faster."""
-    account = delivery.badge.template.account if delivery.action in PROVIDER_CALLS else None
+    account = delivery.own_badge.template.account if delivery.action in PROVIDER_CALLS else None
     admission = health.admission(account) if account is not None else Admission.FREE
     if admission is Admission.BLOCKED:
         return None
@@ -194,6 +213,8 @@ def _carry_out(
                 gate.exchanges = exchanges
                 gate.enter()
                 stack.enter_context(traffic.watched_by(gate))
+            elif delivery.action == Action.CALLBACK:
+                stack.enter_context(traffic.watched_by(Recorder(exchanges)))
             done = handler_of(delivery.action)(delivery)
         issued = storable_badge(done.issued) if done.issued is not None else None
     except LeaseLost:

@@ -130,6 +130,24 @@ def read(account_id: int) -> None:
     AccountHealth.objects.filter(is_old, pk=account_id).update(last_success_at=now)
 
 
+def answered(account_id: int, probe: Probe | None = None) -> None:
+    """The provider answered a call that only read: failures in a row are over, and the rest that it tried is, too.
+
+    Arguments:
+        account_id: the account.
+        probe: the probe that the call was, if it was one.
+    """
+    read(account_id)
+    _well(account_id, probe)
+
+
+def of_reading(error: Exception) -> Exception:
+    """An error of a call that only read: a key that may not read this (403) may still issue, so nothing is stopped."""
+    if isinstance(error, ProviderAuthError) and error.status_code == 403:
+        return RefusedAlone(str(error), status_code=403)
+    return error
+
+
 def is_refused_alone(account: ProviderAccount, delivery: Delivery, error: Exception) -> bool:
     """Whether a 403 is this delivery's own: it was refused before, and since then the key has worked for another."""
     if not isinstance(error, ProviderAuthError) or error.status_code != 403:

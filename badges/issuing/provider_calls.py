@@ -44,12 +44,13 @@ def issue(delivery: Delivery) -> Done:
     Raises:
         ProviderError: see :mod:`badges.exceptions`.
     """
-    if not delivery.badge.is_awarded:
+    badge = delivery.own_badge
+    if not badge.is_awarded:
         raise Obsolete("The badge was revoked before it was issued, so it is not issued any more.")
-    provider, award = _provider_of(delivery.badge), award_of(delivery.badge)
+    provider, award = _provider_of(badge), award_of(badge)
     if not award.email:
         raise NotSent(
-            f"The learner (user {delivery.badge.user_id}) has no e-mail address, and a badge cannot be issued without "
+            f"The learner (user {badge.user_id}) has no e-mail address, and a badge cannot be issued without "
             "one. Enter it in the user record, then retry."
         )
     # Only a first attempt can be sure that no answer was lost before it.
@@ -82,7 +83,7 @@ def revoke(delivery: Delivery) -> Done:
     Raises:
         ProviderError: see :mod:`badges.exceptions`.
     """
-    badge = delivery.badge
+    badge = delivery.own_badge
     provider, award = _provider_of(badge), award_of(badge)
     external_id = badge.external_id
     if not external_id:

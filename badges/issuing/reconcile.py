@@ -18,7 +18,7 @@ from badges.issuing.gate import Gate, calls_of
 from badges.issuing.provider_calls import award_of
 from badges.issuing.reconcile_apply import Difference, settle
 from badges.issuing.reconcile_match import Known, Unknown, badges_of, match, ours_of
-from badges.issuing.reconcile_rules import Kind, Trust, choose, compare, weigh
+from badges.issuing.reconcile_rules import Kind, Trust, choose, compare, gone, weigh
 from badges.issuing.verdicts import storable_badge
 from badges.models import Badge, ProviderAccount
 from badges.providers.base import Provider
@@ -89,6 +89,9 @@ def reconcile(
     try:
         if not provider_class(account.provider).features.lists_issued:
             report.skipped = f"{provider_class(account.provider).label} does not list the badges that it holds."
+            return report
+        if account.only_tells:
+            report.skipped = "It has no key and cannot be asked: it only tells of its badges."
             return report
         with calls_of(account) as gate:
             for difference in _Comparison(account, since, report, problem).differences(gate):
@@ -220,6 +223,8 @@ class _Comparison:
         """Whether the provider could tell, and what it holds for a badge."""
         try:
             found = provider.find_issued(award_of(badge))
+            if found is None and provider.features.revocation_is_deletion:
+                return True, gone(ours_of(badge))
             return True, storable_badge(found) if found is not None else None
         except (ProviderRejected, UnexpectedAnswer) as error:
             # Of this badge alone; whatever else goes wrong would go wrong with the next one, too.

@@ -8,14 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from attrs import field, frozen
-from django.db import IntegrityError, transaction
+from django.contrib.auth import get_user_model
+from django.db import transaction
 from django.db.models import Value
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
-from badges.data import IssuedBadge
-from badges.issuing import awards
-from badges.issuing.reconcile_match import ours_of, own_uuid
+from badges.data import IssuedBadge, ListedBadge
+from badges.issuing import adoption
+from badges.issuing.reconcile_match import ours_of
 from badges.issuing.reconcile_rules import Kind, Ours
 from badges.issuing.tasks import enqueue_on_commit
 from badges.models import Badge, BadgeTemplate, Delivery
@@ -86,24 +87,26 @@ def _settle(badge: Badge, difference: Difference) -> None:
             given_up = Action.ISSUE if badge.is_awarded else Action.REVOKE
             deliveries.filter(action=given_up, status=Status.DEAD).move(Status.DONE, note=ALREADY_DONE, last_error="")
         case Kind.REVOKED_THERE:
-            awards.revoke([badge], timezone.now())
-            deliveries.filter(action=Action.REVOKE).move(Status.DONE, note=ALREADY_REVOKED)
+            adoption.revoke_as_there(badge, timezone.now(), ALREADY_REVOKED)
         case Kind.VALID_THERE:
             _queue(badge, Action.REVOKE)
         case Kind.MISSING_THERE:
             # A revocation that comes before the new issue is known must look for it, not name the one that is gone.
-            Badge.objects.filter(pk=badge.pk).update(external_id="", state="", url="", modified=timezone.now())
+            Badge.objects.filter(pk=badge.pk).update(
+                external_id="", state="", state_at=None, url="", modified=timezone.now()
+            )
             _queue(badge, Action.ISSUE)
 
 
 def _adopt(badge: Badge, held: IssuedBadge) -> None:
     badge.external_id, badge.state, badge.url = held.external_id, held.state, held.url or badge.url
-    Badge.objects.filter(pk=badge.pk).update(
-        external_id=badge.external_id, state=badge.state, url=badge.url, modified=timezone.now()
-    )
+    badge.state_at = held.state_at or badge.state_at
+    if held.is_public is not None:
+        badge.is_public = held.is_public
+    badge.save(update_fields=["external_id", "state", "state_at", "is_public", "url", "modified"])
     if held.is_valid and badge.is_awarded:
         # Without one a later revocation would not be told to the provider.
-        Delivery.objects.get_or_create(badge=badge, action=Action.ISSUE, defaults=_done(ADOPTED))
+        Delivery.objects.get_or_create(badge=badge, action=Action.ISSUE, defaults=adoption.done(ADOPTED))
 
 
 def _queue(badge: Badge, action: Delivery.Action) -> None:
@@ -124,37 +127,10 @@ def _queue(badge: Badge, action: Delivery.Action) -> None:
 
 
 def _create(difference: Difference, held: IssuedBadge) -> bool:
-    own = own_uuid(difference.own_id)
-    try:
-        with transaction.atomic():
-            template = BadgeTemplate.objects.filter(pk=difference.template_id).first()
-            is_free = own is not None and not Badge.objects.filter(uuid=own).exists()
-            if template is None or Badge.objects.filter(user_id=difference.user_id, template=template).exists():
-                return False
-            badge = Badge.objects.create(
-                uuid=own if own is not None and is_free else uuid.uuid4(),
-                user_id=difference.user_id,
-                template=template,
-                external_id=held.external_id,
-                state=held.state,
-                url=held.url,
-                awarded_at=min(difference.issued_at or timezone.now(), timezone.now()),
-            )
-            Delivery.objects.create(badge=badge, action=Action.ANNOUNCE_AWARDED)
-            Delivery.objects.create(badge=badge, action=Action.ISSUE, **_done(ADOPTED))
-            enqueue_on_commit(badge.pk)
-    except IntegrityError:
-        # An event awarded it at this moment, or the learner was deleted.
-        return False
-    logger.info(
-        'Badge %s of template "%s" was adopted from its provider.',
-        badge.uuid,
-        template.name,
-        extra={"action": "badge_adopted", "badge": str(badge.uuid), "template": template.pk},
-    )
-    return True
-
-
-def _done(note: str) -> dict[str, Any]:
-    # Counted as attempted, so that it is looked up should it ever be issued again.
-    return {"status": Status.DONE, "attempts": 1, "note": note, "finished_at": timezone.now()}
+    listed = ListedBadge(badge=held, own_id=difference.own_id, issued_at=difference.issued_at)
+    with transaction.atomic():
+        template = BadgeTemplate.objects.filter(pk=difference.template_id).first()
+        user = get_user_model()._default_manager.filter(pk=difference.user_id).first()
+        if template is None or user is None:
+            return False
+        return adoption.adopt(template, user, listed, ADOPTED) is not None

@@ -91,6 +91,13 @@ def compare(ours: Ours, held: IssuedBadge) -> Kind | None:
     return Kind.STATE if _differs(ours, held) else None
 
 
+def gone(ours: Ours) -> IssuedBadge | None:
+    """What a provider that keeps nothing of a revoked badge says by not holding one; None where it never had it."""
+    if not ours.external_id or ours.issue != Delivery.Status.DONE:
+        return None
+    return IssuedBadge(external_id=ours.external_id, state="revoked", url=ours.url, is_valid=False, is_revoked=True)
+
+
 def weigh(ours: Ours, held: IssuedBadge, match: Match) -> Trust:
     """What a row of the provider's list says of the badge that it was matched with.
 

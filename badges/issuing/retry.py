@@ -51,7 +51,7 @@ class RetryPolicy:
             chance: a random number from 0 to 1, for the jitter.
         """
         if isinstance(error, ProviderError) and not error.retryable:
-            return GiveUp("The provider refused it for good, and would refuse it again.")
+            return GiveUp("It was refused for good, and would be refused again.")
         if failing_for.total_seconds() >= self.settings.give_up_after and failures >= LEAST_FAILURES:
             return GiveUp(f"It has failed for {failing_for}, longer than deliveries are tried.")
         delay, reason = self._delay(error, failures)

@@ -12,9 +12,17 @@ from django.db.models import Case, Count, F, IntegerField, Min, Q, QuerySet, Val
 from django.utils import timezone
 
 from badges.issuing.deliveries import ANNOUNCEMENTS
-from badges.models import AccountHealth, DeadEvent, Delivery, ProviderAccount, TemplateSync
+from badges.models import (
+    AccountHealth,
+    CallbackEndpoint,
+    DeadEvent,
+    Delivery,
+    ProviderAccount,
+    TemplateSync,
+    WebhookEvent,
+)
 
-NO_ACCOUNT, ANNOUNCED = 0, -1
+NO_ACCOUNT, ANNOUNCED, TOLD_OTHERS = 0, -1, -2
 """The keys of :func:`queues` beside the ids of accounts."""
 
 
@@ -78,6 +86,17 @@ class AccountSummary:
 
 
 @frozen
+class RestingEndpoint:
+    """An endpoint of callbacks that has failed in a row."""
+
+    id: int
+    name: str
+    until: datetime
+    failures: int
+    last_error: str
+
+
+@frozen
 class Summary:
     """Everything that an operator should know."""
 
@@ -87,13 +106,19 @@ class Summary:
     """Public signals, which need the platform's event bus and no provider."""
     without_account: Queue
     """Calls to a provider whose template has no account any more."""
+    callbacks: Queue
+    """Messages to other systems, which need their endpoints and no provider."""
+    resting: tuple[RestingEndpoint, ...]
+    """The endpoints to which nothing is sent now."""
+    inbox: Queue
+    """What providers sent: not applied yet, or given up."""
     dead_by_kind: Mapping[str, int]
     """Events that could not be processed, or are lost, and wait for a person: kind -> how many, each kind named."""
 
     @property
     def queues(self) -> tuple[Queue, ...]:
         """All queues."""
-        return (*(account.queue for account in self.accounts), self.announcements, self.without_account)
+        return (*(account.queue for account in self.accounts), self.announcements, self.without_account, self.callbacks)
 
     @property
     def waiting(self) -> int:
@@ -126,7 +151,7 @@ class Summary:
 
 
 def summary() -> Summary:
-    """The health of everything: four queries, however many deliveries there are."""
+    """The health of everything: six queries, however many deliveries there are."""
     now = timezone.now()
     waiting = queues()
     accounts = ProviderAccount.objects.select_related("health", "sync").defer("api_key").order_by("provider", "name")
@@ -135,8 +160,32 @@ def summary() -> Summary:
         accounts=tuple(account_summary(account, waiting, now) for account in accounts),
         announcements=waiting.get(ANNOUNCED, Queue()),
         without_account=waiting.get(NO_ACCOUNT, Queue()),
+        callbacks=waiting.get(TOLD_OTHERS, Queue()),
+        resting=resting_endpoints(now),
+        inbox=inbox(),
         dead_by_kind=dead_by_kind(),
     )
+
+
+def resting_endpoints(now: datetime) -> tuple[RestingEndpoint, ...]:
+    """The endpoints of callbacks that rest, by name. One query."""
+    rows = CallbackEndpoint.objects.filter(is_active=True, paused_until__gt=now).order_by("name", "pk")
+    return tuple(
+        RestingEndpoint(row.pk, row.name, row.paused_until or now, row.failures, row.last_error)
+        for row in rows.defer("secret")
+    )
+
+
+def inbox() -> Queue:
+    """The events in the inbox that are open or dead; the age is that of the longest waiting one. One query."""
+    dead = WebhookEvent.Status.DEAD
+    rows = WebhookEvent.objects.filter(status__in=(*WebhookEvent.OPEN, dead)).order_by()
+    found = rows.aggregate(
+        waiting=Count("pk", filter=~Q(status=dead)),
+        oldest_at=Min("received_at", filter=~Q(status=dead)),
+        dead=Count("pk", filter=Q(status=dead)),
+    )
+    return Queue(**found)
 
 
 def dead_by_kind() -> dict[str, int]:
@@ -194,7 +243,7 @@ def queues(account_ids: Iterable[int] | None = None) -> dict[int, Queue]:
         account_ids: only of these accounts; of all, and of what needs none, if not given.
 
     Returns:
-        Id of an account, or ``NO_ACCOUNT`` or ``ANNOUNCED`` -> its queue. Empty ones are left out.
+        Id of an account, or ``NO_ACCOUNT``, ``ANNOUNCED`` or ``TOLD_OTHERS`` -> its queue. Empty ones are left out.
     """
     deliveries = Delivery.objects.order_by()
     if account_ids is not None:
@@ -212,6 +261,7 @@ def _queue(open_ones: tuple[int, datetime] | None, dead: int) -> Queue:
 def _grouped(deliveries: QuerySet[Delivery]) -> Iterable[tuple[int, int, datetime]]:
     account = Case(
         When(action__in=ANNOUNCEMENTS, then=Value(ANNOUNCED)),
+        When(action=Delivery.Action.CALLBACK, then=Value(TOLD_OTHERS)),
         When(badge__template__account_id__isnull=True, then=Value(NO_ACCOUNT)),
         default=F("badge__template__account_id"),
         output_field=IntegerField(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from itertools import chain, islice, zip_longest
 
 from attrs import define, field, frozen
 from django.db import Error, connection
@@ -14,7 +15,17 @@ from django.utils import timezone
 from badges.exceptions import describe
 from badges.issuing import health
 from badges.issuing.account_checks import check_stopped
-from badges.issuing.deliveries import ANNOUNCEMENTS, LANES, PROVIDER_CALLS, Attempt, due, first_due, run_due
+from badges.issuing.callback_lanes import Subject, due_subjects
+from badges.issuing.deliveries import (
+    ANNOUNCEMENTS,
+    LANES,
+    PROVIDER_CALLS,
+    Attempt,
+    due,
+    first_due,
+    run_callbacks,
+    run_due,
+)
 from badges.models import AccountHealth, Delivery, DeliveryAttempt
 
 RETRY = DeliveryAttempt.Outcome.RETRY
@@ -55,7 +66,8 @@ class SweepReport:
 
 
 OnBadge = Callable[[int, int, list[Attempt]], None]
-"""Is told how many badges are done, of how many, and what came of the last one."""
+"""Is told how many badges and subjects of callbacks are done, of how many, and what came of the last one."""
+_Unit = tuple[int | Subject, set[int | None]]
 
 
 def due_work(
@@ -68,7 +80,7 @@ def due_work(
     """
     now = now or timezone.now()
     # What waits behind an earlier delivery costs a look each, and must not fill a limit.
-    waiting = first_due(now) if is_limited else due(now)
+    waiting = (first_due(now) if is_limited else due(now)).filter(badge__isnull=False)
     if blocked:
         waiting = waiting.exclude(action__in=PROVIDER_CALLS, badge__template__account_id__in=blocked)
     work: dict[int, set[int | None]] = {}
@@ -99,13 +111,17 @@ def sweep(
     check_stopped()
     one, began = _Sweep(patience), timezone.now()
     blocked = sorted(account for account in one.blocked if account)
-    work = list(due_work(blocked=blocked, is_limited=limit is not None).items())[:limit]
-    for number, (badge_id, needs) in enumerate(work, start=1):
+    badges = due_work(blocked=blocked, is_limited=limit is not None).items()
+    callbacks: list[_Unit] = [(subject, set()) for subject in due_subjects()]
+    # By turns: what is always in front could keep the others waiting for ever, with a limit or too little time.
+    by_turns = chain.from_iterable(zip_longest(badges, callbacks))
+    units: list[_Unit] = list(islice((unit for unit in by_turns if unit is not None), limit))
+    for number, (what, needs) in enumerate(units, start=1):
         if is_stopping():
             break
-        attempts = one.work_on(badge_id) if needs - one.blocked else []
+        attempts = one.do(what) if needs - one.blocked or isinstance(what, Subject) else []
         if on_badge is not None:
-            on_badge(number, len(work), attempts)
+            on_badge(number, len(units), attempts)
     return _closed(one.report, began if limit is None and not is_stopping() else None)
 
 
@@ -119,19 +135,33 @@ class _Sweep:
         """Accounts that must not be called; None stands for the announcements."""
         self._unheard = 0
 
+    def do(self, what: int | Subject) -> list[Attempt]:
+        """What is due for a badge, by its id, or the callbacks about a subject."""
+        return self.tell(what) if isinstance(what, Subject) else self.work_on(what)
+
     def work_on(self, badge_id: int) -> list[Attempt]:
         """What is due for a badge, without what is known to be in vain."""
         lanes = (PROVIDER_CALLS,) if None in self.blocked else LANES
+        attempts = self._attempt(f"badge {badge_id}", lambda: run_due(badge_id, patience=self.patience, lanes=lanes))
+        if attempts is None:
+            return []
+        self._learn(attempts)
+        return attempts
+
+    def tell(self, subject: Subject) -> list[Attempt]:
+        """The callbacks that are due about a badge or an application."""
+        return self._attempt(f"callbacks of {subject}", lambda: run_callbacks(subject)) or []
+
+    def _attempt(self, name: str, act: Callable[[], list[Attempt]]) -> list[Attempt] | None:
         try:
-            attempts = run_due(badge_id, patience=self.patience, lanes=lanes)
+            attempts = act()
         except Exception as error:
             if isinstance(error, Error) and not _is_connected():
                 raise
             # The others must not wait for it.
-            self.report.broken.append(f"badge {badge_id}: {describe(error)}")
-            return []
+            self.report.broken.append(f"{name}: {describe(error)}")
+            return None
         self.report.outcomes.update(attempt.outcome for attempt in attempts)
-        self._learn(attempts)
         return attempts
 
     def _learn(self, attempts: list[Attempt]) -> None:

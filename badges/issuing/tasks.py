@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import django
 from django.db import transaction
 
-from badges.issuing.deliveries import run_due
+from badges.issuing.callback_lanes import Subject
+from badges.issuing.deliveries import run_callbacks, run_due
 from badges.toggles import is_badges_enabled
 
 if TYPE_CHECKING or django.VERSION < (6, 0):
@@ -42,7 +43,18 @@ def deliver_badges(badge_ids: list[int]) -> int:
     if not is_badges_enabled():
         return 0
     patience = 0.0 if _is_waited_for.get() else PATIENCE
-    return sum(len(run_due(badge_id, patience=patience)) for badge_id in badge_ids)
+    return sum(
+        len(run_due(badge_id, patience=patience)) + len(run_callbacks(Subject(badge_id=badge_id)))
+        for badge_id in badge_ids
+    )
+
+
+@task()
+def deliver_callbacks(application_ids: list[int]) -> int:
+    """Send the callbacks that are due about these applications, and tell how many attempts were made."""
+    if not is_badges_enabled():
+        return 0
+    return sum(len(run_callbacks(Subject(application_id=one))) for one in application_ids)
 
 
 def enqueue(badge_id: int) -> None:
@@ -79,6 +91,15 @@ def held() -> Iterator[list[int]]:
         yield badge_ids
     finally:
         _held.reset(token)
+
+
+def enqueue_callbacks_on_commit(application_id: int) -> None:
+    """Have the callbacks about an application sent soon, once the present transaction is committed."""
+
+    def nudge() -> None:
+        deliver_callbacks.enqueue([application_id])
+
+    transaction.on_commit(nudge, robust=True)
 
 
 def enqueue_on_commit(*badge_ids: int) -> None:

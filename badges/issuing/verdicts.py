@@ -21,6 +21,7 @@ from badges.exceptions import (
     describe,
 )
 from badges.issuing.actions import Done
+from badges.issuing.following import follow
 from badges.issuing.health import STOPS, as_sentence
 from badges.issuing.retry import Retry, RetryPolicy
 from badges.models import Badge, Delivery, DeliveryAttempt
@@ -142,12 +143,10 @@ def settle(
     with transaction.atomic():
         if verdict.issued is not None:
             # The badge first, as everywhere: whoever revokes it at this moment locks the two rows in this order.
-            Badge.objects.filter(pk=delivery.badge_id).update(
-                external_id=verdict.issued.external_id,
-                state=verdict.issued.state,
-                url=verdict.issued.url or delivery.badge.url,
-                modified=timezone.now(),
-            )
+            # A webhook may have told of a later state while the provider's answer was on its way.
+            badge = Badge.objects.select_for_update().filter(pk=delivery.own_badge.pk).first()
+            if badge is not None:
+                follow(badge, verdict.issued, None)
         mine = Delivery.objects.filter(pk=delivery.pk, status=Status.IN_PROGRESS, lease_token=delivery.lease_token)
         if not mine.move(verdict.status, **verdict.values):
             transaction.set_rollback(True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,30 @@ import pytest
 from attrs import define, field
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
+from django.utils import timezone
 
 from badges.exceptions import ProviderAuthError, ProviderUnavailable, UnreadablePayload
 from badges.issuing import awards, by_hand, health
 from badges.issuing.deliveries import run_due
 from badges.issuing.sync.run import sync_templates
-from badges.models import Badge, BadgeTemplate, ConfigurationVersion, DataRule, DeadEvent, Delivery, ProviderAccount
+from badges.models import (
+    Badge,
+    BadgeTemplate,
+    ConfigurationVersion,
+    DataRule,
+    DeadEvent,
+    Delivery,
+    DeliveryAttempt,
+    ProviderAccount,
+)
+from badges.privacy.retention import KINDS, purge
 from badges.processing import dead_events, replaying
 from badges.processing.dead_events import incoming
 from badges.processing.pipeline import process_batch
 from tests import factories
 from tests.factories import COURSE, PASSING, UserFactory, moment
+from tests.integration.callbacks.conftest import PRIVATE
+from tests.integration.callbacks.receiver import receiving
 from tests.integration.fake_provider import Answers, FakeProvider, config
 from tests.integration.issuing.reconcile.helpers import applied
 from tests.integration.issuing.reconcile.listing import SETTINGS, ListingProvider
@@ -40,13 +54,22 @@ IS_SQLITE = connection.vendor == "sqlite"
 
 def documented_order() -> dict[str, int]:
     """Table -> its place in the list of the page."""
-    items = re.findall(r"^(\d+)\. (.*?)(?=^\d+\. |\n\n)", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    return {table: int(number) for number, text in _items() for table in _tables(text)}
+
+
+def of_applications() -> set[str]:
+    """The tables of what belongs to an application, by the page."""
+    return {table for _, text in _items() if "at any place after it" in text for table in _tables(text)}
+
+
+def _items() -> list[tuple[str, str]]:
+    return re.findall(r"^(\d+)\. (.*?)(?=^\d+\. |\n\n)", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def _tables(text: str) -> list[str]:
     users = get_user_model()._meta.db_table
-    return {
-        users if table == "AUTH_USER_MODEL" else table: int(number)
-        for number, text in items
-        for table in re.findall(r"``(badging_\w+|AUTH_USER_MODEL)``", text)
-    }
+    found = re.findall(r"``(badging_\w+|AUTH_USER_MODEL)``", text)
+    return [users if table == "AUTH_USER_MODEL" else table for table in found]
 
 
 @define
@@ -56,6 +79,8 @@ class Locks:
     transactions: list[list[str]] = field(factory=list)
     unordered: list[str] = field(factory=list)
     """Statements that lock several rows in whatever order the database comes upon them."""
+    joined: list[str] = field(factory=list)
+    """Statements that lock rows of other tables beside, where a database cannot be told not to."""
 
     def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         if table := self._locked_by(sql):
@@ -72,6 +97,8 @@ class Locks:
         if found is None:
             return ""
         table = found[1]
+        if " JOIN " in sql:
+            self.joined.append(sql)
         by_key = re.search(rf'ORDER BY ["`]{table}["`]\.["`]id["`] ASC', sql) or re.search(r"ORDER BY 1 ASC", sql)
         if not by_key and not ONE_ROW.search(sql):
             self.unordered.append(sql)
@@ -96,12 +123,16 @@ def locks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Locks]:
 
 def in_the_order(locks: Locks) -> list[list[str]]:
     """What was locked, each table at its first time; fails where that is not the documented order."""
-    order, firsts = documented_order(), []
+    order, belonging, firsts = documented_order(), of_applications(), []
     for tables in locks.transactions:
         first = [table for table in dict.fromkeys(tables) if table in order]
+        if (found := belonging & set(first)) and len(first) > 1:
+            assert first.index("badging_application") < min(map(first.index, found)), first
+            first = [table for table in first if table not in belonging]
         assert [order[table] for table in first] == sorted(order[table] for table in first), first
         firsts.append(first)
     assert locks.unordered == []
+    assert locks.joined == []
     return [first for first in firsts if first]
 
 
@@ -254,3 +285,47 @@ def test_a_consumer_that_reads_the_rules_locks_nothing(rewarded: BadgeTemplate, 
     process_batch([event("a", course="course-v1:edX+Unknown+2026")])
 
     assert in_the_order(locks) == []
+
+
+def test_how_endpoints_of_callbacks_do_is_written_with_no_other_lock_or_after_the_deliveries(
+    settings: Any, rewarded: BadgeTemplate, locks: Locks
+) -> None:
+    settings.BADGES_CONFIG = {**SETTINGS, "callbacks": PRIVATE}
+    with receiving() as good, receiving() as bad:
+        bad.answer(500)
+        for receiver in (bad, good):
+            factories.CallbackEndpointFactory(url=receiver.url)
+        badge = issued(rewarded)[0]
+        by_hand.retry(Delivery.objects.filter(action="callback"))
+        with transaction.atomic():
+            awards.revoke([badge], moment(9))
+        run_due(badge.pk)
+        by_hand.end(list(Delivery.objects.values_list("pk", flat=True)), "cancelled", "Not wanted.")
+
+    assert good.received
+    assert DeliveryAttempt.objects.filter(outcome="retry").exists()
+    seen = in_the_order(locks)
+    assert ["badging_badge", "badging_delivery", "badging_callback"] in seen
+    assert ["badging_delivery", "badging_callbackendpoint"] in seen
+    assert ["badging_callbackendpoint"] in seen
+
+
+def test_what_is_old_is_deleted_by_id_a_record_before_what_belongs_to_it(settings: Any, locks: Locks) -> None:
+    settings.BADGES_CONFIG = {"retention": dict.fromkeys(KINDS, 1)}
+    factories.ProviderBadgeFactory.create_batch(2)
+    factories.WebhookEventFactory.create_batch(2, status="processed")
+    factories.DeadEventFactory(status="discarded")
+    factories.EmployeeBadgeFactory(employee__is_minimal=True)
+    done = factories.DeliveryFactory(status="done")
+    DeliveryAttempt.objects.create(delivery=done, number=1, started_at=moment(1), duration_ms=1, outcome="done")
+    locks.transactions.clear()
+
+    assert set(purge(timezone.now() + timedelta(days=2)).values()) == {1, 2}
+
+    assert in_the_order(locks) == [
+        ["badging_webhookevent"],
+        ["badging_deadevent"],
+        ["badging_providerbadge"],
+        ["badging_employeerecord", "badging_employeebadge"],
+        ["badging_deliveryattempt"],
+    ]

@@ -1,4 +1,7 @@
-"""Carrying out deliveries: those of the batch after it is acknowledged, and what is due while nothing comes."""
+"""Carrying out deliveries: those of the batch after it is acknowledged, and what is due while nothing comes.
+
+What is due in the inbox of webhooks is processed, too.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,14 @@ from badges.exceptions import describe
 from badges.issuing.sweep import sweep
 from badges.issuing.tasks import enqueue_all
 from badges.toggles import is_badges_enabled
+from badges.webhooks.processing import process_due
 
 logger = logging.getLogger(__name__)
 
 BUSY = 6
 """A consumer that is never idle sweeps so many times more rarely."""
+INBOX_SHARE = 0.5
+"""The largest part of a turn that the inbox takes: deliveries must have their time, too."""
 
 
 @define
@@ -55,6 +61,7 @@ class Deliveries:
             return
         self._swept = self.clock()
         is_over = self._turn()
+        inbox_was_cut = self._process_inbox()
         try:
             # A call that has to wait for its turn below a ceiling is left to the next one.
             report = sweep(patience=0.0, is_stopping=is_over)
@@ -64,7 +71,7 @@ class Deliveries:
                 "The sweep failed and is tried again: %s", describe(error), extra={"action": "sweep_failed"}
             )
             return
-        self.was_cut = is_over() and not self.stop.requested
+        self.was_cut = (is_over() or inbox_was_cut) and not self.stop.requested
         attempts = sum(report.outcomes.values())
         if attempts or report.broken:
             logger.info(
@@ -74,9 +81,29 @@ class Deliveries:
                 extra={"action": "swept", "attempts": attempts, "waiting": report.waiting, "broken": report.broken},
             )
 
-    def _turn(self) -> Callable[[], bool]:
-        """What tells when a turn that begins now is over."""
-        end = self.clock() + self.config.work_for
+    def _process_inbox(self) -> bool:
+        """Process what is due in the inbox; True where there was no time for everything."""
+        is_over = self._turn(INBOX_SHARE)
+        try:
+            outcomes = process_due(patience=0.0, is_stopping=is_over)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with webhooks, events come first
+            logger.error(  # noqa: TRY400 - described without what the database quotes
+                "The inbox could not be processed and is tried again: %s",
+                describe(error),
+                extra={"action": "inbox_failed"},
+            )
+            return False
+        if outcomes:
+            logger.info(
+                "%d attempts were made at webhook events.",
+                outcomes.total(),
+                extra={"action": "inbox_swept", "attempts": outcomes.total(), "outcomes": dict(outcomes)},
+            )
+        return is_over()
+
+    def _turn(self, share: float = 1.0) -> Callable[[], bool]:
+        """What tells when a turn that begins now, or a share of one, is over."""
+        end = self.clock() + self.config.work_for * share
 
         def is_over() -> bool:
             self.beat()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from attrs import frozen
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext
 
@@ -27,18 +29,26 @@ _is_url = URLValidator(schemes=["http", "https"])
 
 @frozen
 class Writer:
-    """Writes the rows of one account in one synchronization."""
+    """Writes the rows of one account in one synchronization, or of what its provider tells by itself."""
 
     account: ProviderAccount
     site_id: int | None
-    token: uuid.UUID
+    token: uuid.UUID | None = None
+    """Of the synchronization; None where there is none."""
 
-    def store(self, entry: ProviderTemplate, row: BadgeTemplate | None, images: Mapping[str, str]) -> str:
+    def store(
+        self,
+        entry: ProviderTemplate,
+        row: BadgeTemplate | None,
+        images: Mapping[str, str],
+        asked_at: datetime | None = None,
+    ) -> str:
         """Create or update the row of an entry.
 
         Arguments:
             row: the one that is known; None for a new template.
             images: address by ``image_key``, as far as the provider was asked.
+            asked_at: when the provider was asked; aware. A newer word that has come in since then stays.
 
         Returns:
             The name of the outcome, as :class:`badges.issuing.sync.report.Counts` has it; empty where the
@@ -49,15 +59,18 @@ class Writer:
             DataError: the database does not take it.
         """
         values = _values(entry, images)
-        return self._update(row, values) if row is not None else self._create(entry.external_id, values)
+        if row is not None:
+            return self._update(row, values, entry.changed_at, asked_at)
+        return self._create(entry.external_id, values, entry.changed_at)
 
-    def _create(self, external_id: str, values: dict[str, Any]) -> str:
+    def _create(self, external_id: str, values: dict[str, Any], changed_at: datetime | None) -> str:
         row = BadgeTemplate(
             account=self.account,
             external_id=external_id,
             site_id=self.site_id,
             is_active=False,
             synced_in=self.token,
+            state_at=changed_at,
             **values,
         )
         try:
@@ -70,10 +83,12 @@ class Writer:
             found = BadgeTemplate.objects.select_for_update().filter(account=self.account, external_id=external_id)
             if (existing := found.first()) is None:
                 raise
-            return self._update(existing, values)
+            return self._update(existing, values, changed_at, None)
         return "created"
 
-    def _update(self, row: BadgeTemplate, values: dict[str, Any]) -> str:
+    def _update(
+        self, row: BadgeTemplate, values: dict[str, Any], changed_at: datetime | None, asked_at: datetime | None
+    ) -> str:
         changed: dict[str, Any] = {name: value for name, value in values.items() if getattr(row, name) != value}
         if not values["image_url"]:
             # The provider does not tell it, or has none under this key: the one that is known stays.
@@ -84,10 +99,29 @@ class Writer:
             changed["is_active"] = False
         if self.site_id is not None and row.site_id is None:
             changed["site_id"] = self.site_id
-        if not changed:
-            return "" if row.synced_in == self.token else "unchanged"
-        write(row.pk, {**changed, "synced_in": self.token})
+        newest = {"state_at": changed_at} if changed_at and (row.state_at is None or changed_at > row.state_at) else {}
+        if not changed or _is_overtaken(row, changed_at, asked_at):
+            self._note(row, newest)
+            return "" if self.token is not None and row.synced_in == self.token else "unchanged"
+        seen = {"synced_in": self.token} if self.token is not None else {}
+        write(row.pk, {**changed, **newest, **seen})
         return "archived" if archived and not was_archived else "updated"
+
+    def _note(self, row: BadgeTemplate, newest: Mapping[str, datetime]) -> None:
+        if newest:
+            # By a plain queryset, as in :meth:`badges.issuing.sync.run._Run._mark_as_seen`.
+            ConfigurationVersion.hold()
+            QuerySet(BadgeTemplate).filter(pk=row.pk).update(**newest)
+
+
+def _is_overtaken(row: BadgeTemplate, changed_at: datetime | None, asked_at: datetime | None) -> bool:
+    """Whether a newer word on a template was stored after the provider had been asked for this one."""
+    if changed_at is None or asked_at is None:
+        return False
+    # Who stores one has the version meanwhile.
+    ConfigurationVersion.hold()
+    newer = BadgeTemplate.objects.filter(pk=row.pk, state_at__gt=changed_at, modified__gte=asked_at)
+    return newer.exists()
 
 
 def write(pk: int, changed: dict[str, Any]) -> bool:
@@ -145,4 +179,5 @@ def web_address(text: str) -> str:
         _is_url(text)
     except ValidationError:
         return ""
-    return text if limit is None or len(text) <= limit else ""
+    is_kept = storable_text(text) == text and (limit is None or len(text) <= limit)
+    return text if is_kept else ""

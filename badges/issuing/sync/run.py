@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 
 from attrs import define, evolve, field
 from django.contrib.sites.models import Site
 from django.core.exceptions import ValidationError
 from django.db import DataError, transaction
 from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext
 
 from badges.data import ProviderTemplate, TemplatePage, TemplateState
@@ -102,8 +104,8 @@ class _Run:
     def whole(self, *, allow_empty: bool) -> SyncReport:
         """From the first page to the last template that vanished."""
         self._tell_of_the_one_before()
-        for page in self._pages():
-            self._store(page)
+        for page, asked_at in self._pages():
+            self._store(page, asked_at)
         if not allow_empty:
             self._refuse_emptiness()
         gone, kept = self._look_for_unseen()
@@ -124,17 +126,19 @@ class _Run:
         elif position.abandoned is not None:
             self.tell(Abandoned(name, position.abandoned))
 
-    def _pages(self) -> Iterator[TemplatePage]:
+    def _pages(self) -> Iterator[tuple[TemplatePage, datetime]]:
+        """The pages, and when the provider was asked for each."""
         pages = self.provider.templates(self.position.next_page)
         while True:
+            asked_at = timezone.now()
             # One page at a time, because what is watched is remembered.
             with calls_of(self.account):
                 page = next(pages, None)
             if page is None:
                 return
-            yield page
+            yield page, asked_at
 
-    def _store(self, page: TemplatePage) -> None:
+    def _store(self, page: TemplatePage, asked_at: datetime) -> None:
         self.has_listed_any |= bool(page.templates)
         entries = {entry.external_id: entry for entry in page.templates if can_be_asked_for(entry)}
         rows = BadgeTemplate.objects.filter(account=self.account, external_id__in=entries)
@@ -151,7 +155,7 @@ class _Run:
             self.position.turn_to(page.number if failure else page.number + 1)
             for entry in entries.values():
                 try:
-                    counts = counts.plus(self.writer.store(entry, known.get(entry.external_id), images))
+                    counts = counts.plus(self.writer.store(entry, known.get(entry.external_id), images, asked_at))
                 except (ValidationError, DataError) as error:
                     left_out.append(_left_out(entry, _reason(error)))
             self._mark_as_seen(row.pk for row in known.values() if row.synced_in != self.position.token)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
@@ -39,9 +40,22 @@ def archive(pk: int, position: Position) -> Vanished | None:
     """
     with transaction.atomic():
         position.hold()
-        if not write(pk, {"state": TemplateState.ARCHIVED.value, "is_active": False}):
-            return None
-        row = BadgeTemplate.objects.get(pk=pk)
+        return take_down(pk)
+
+
+def take_down(pk: int, at: datetime | None = None) -> Vanished | None:
+    """Archive and deactivate a template, within a transaction. It is never deleted, for the sake of its history.
+
+    Arguments:
+        at: when it vanished, by the provider's clock; aware. None where nobody knows.
+
+    Returns:
+        What depends on it; None where staff has deleted it meanwhile.
+    """
+    since = {} if at is None else {"state_at": at}
+    if not write(pk, {"state": TemplateState.ARCHIVED.value, "is_active": False, **since}):
+        return None
+    row = BadgeTemplate.objects.get(pk=pk)
     return Vanished(
         name=row.name,
         external_id=row.external_id or "",

@@ -283,7 +283,7 @@ def test_one_provider_can_be_named(badge: Badge) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--provider", "nope"], 'There is no provider "nope". Known: accredible, credly, scripted.'),
+        (["--provider", "nope"], 'There is no provider "nope". Known: accredible, badgekit, credly, scripted.'),
         (["--account", "77"], "There is no account 77. Known: "),
         (["--since", "yesterday"], "neither a time like 2026-11-01 nor a number of days"),
         (["--since", "0d"], "neither a time like"),
