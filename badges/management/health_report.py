@@ -34,8 +34,21 @@ def troubles(found: Summary, bus: Bus, max_age: timedelta, *, ignore_dead: bool 
     if found.dead and not ignore_dead:
         were, them = ("delivery was", "it") if found.dead == 1 else ("deliveries were", "them")
         told.append(f"{found.dead} {were} given up; retry, cancel or mark {them} as done in the admin.")
+    told += _inbox(found, max_age, ignore_dead=ignore_dead)
     told += bus_report.troubles(bus, found.at, max_age)
     return [*told, *_dead_events(found, ignore_dead=ignore_dead)]
+
+
+def _inbox(found: Summary, max_age: timedelta, *, ignore_dead: bool) -> Iterator[str]:
+    inbox = found.inbox
+    if inbox.oldest_at is not None and found.at - inbox.oldest_at > max_age:
+        yield (
+            f"The oldest waiting webhook event is {brief(found.at - inbox.oldest_at)} old; the limit is "
+            f"{brief(max_age)}. The idle consumer, deliver_badges, or the workers of a task engine process them."
+        )
+    if inbox.dead and not ignore_dead:
+        were, them = ("webhook event was", "it") if inbox.dead == 1 else ("webhook events were", "them")
+        yield f"{inbox.dead} {were} given up; process {them} again or discard {them} in the admin."
 
 
 def _dead_events(found: Summary, *, ignore_dead: bool) -> Iterator[str]:
@@ -67,6 +80,20 @@ def as_json(found: Summary, bus: Bus, max_age: timedelta, told: list[str]) -> di
         "accounts": [_account(account, found.at) for account in found.accounts],
         "announcements": _queue(found.announcements, found.at),
         "without_account": _queue(found.without_account, found.at),
+        "callbacks": {
+            **_queue(found.callbacks, found.at),
+            "resting": [
+                {
+                    "id": endpoint.id,
+                    "name": endpoint.name,
+                    "resting_until": _iso(endpoint.until),
+                    "failures": endpoint.failures,
+                    "last_error": endpoint.last_error,
+                }
+                for endpoint in found.resting
+            ],
+        },
+        "inbox": _queue(found.inbox, found.at),
         "events": {"dead": found.dead_events, "by_kind": dict(found.dead_by_kind)},
         "bus": bus_report.as_json(bus, found.at),
     }
@@ -131,7 +158,13 @@ def as_text(found: Summary, bus: Bus, told: list[str]) -> Iterator[str]:
     yield _row("announcements", "", *_numbers(found.announcements, found.at))
     if found.without_account != Queue():
         yield _row("without an account", "", *_numbers(found.without_account, found.at))
+    if found.callbacks != Queue() or found.resting:
+        yield _row("callbacks", "resting" if found.resting else "", *_numbers(found.callbacks, found.at))
+    for endpoint in found.resting:
+        text = f'the endpoint "{endpoint.name}" rests until {_date(endpoint.until)}: {endpoint.last_error}'
+        yield from wrapped(text, "    ")
     yield _row("together", "", *_numbers(Queue(found.waiting, found.oldest_at, found.dead), found.at))
+    yield _row("webhook events", "", *_numbers(found.inbox, found.at))
     yield ""
     yield from bus_report.as_text(bus, found.at)
     yield ""

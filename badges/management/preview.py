@@ -11,6 +11,8 @@ from django.utils import timezone
 from django.utils.timesince import timesince
 
 from badges.issuing import health
+from badges.issuing.callback_lanes import Subject, due_subjects
+from badges.issuing.callback_lanes import first_due as callbacks_due
 from badges.issuing.deliveries import PROVIDER_CALLS, first_due
 from badges.issuing.sweep import OWN_TIME
 from badges.models import AccountHealth, Delivery
@@ -20,7 +22,8 @@ from badges.models import AccountHealth, Delivery
 class Line:
     """One delivery whose time has come."""
 
-    badge_id: int
+    unit: tuple[str, int | None]
+    """What a sweep works on at once: a badge, or the subject of callbacks."""
     text: str
     is_blocked: bool
     """Whether it waits for its account all the same."""
@@ -33,27 +36,42 @@ def preview(now: datetime | None = None) -> Iterator[Line]:
     now = now or timezone.now()
     blocked = {row.pk: _why(row, now) for row in AccountHealth.objects.filter(pk__in=health.blocked_accounts(now))}
     rows = first_due(now).order_by("next_attempt_at", "pk")
-    found = rows.select_related("badge__template__account").only(
-        *("action", "status", "next_attempt_at", "leased_until", "badge__uuid"),
-        *("badge__template__account__name", "badge__template__account__provider"),
+    found = (
+        rows.filter(badge__isnull=False)
+        .select_related("badge__template__account")
+        .only(
+            *("action", "status", "next_attempt_at", "leased_until", "badge__uuid"),
+            *("badge__template__account__name", "badge__template__account__provider"),
+        )
     )
     # All at once: a cursor that waits for a pager would keep SQLite's writers out.
     due = list(found)
     probes = _probes(due, blocked, now)
     for delivery in due:
-        account = delivery.badge.template.account if delivery.action in PROVIDER_CALLS else None
+        account = delivery.own_badge.template.account if delivery.action in PROVIDER_CALLS else None
         why = blocked.get(account.pk, "") if account else ""
         is_follower = account is not None and probes.get(account.pk, delivery.pk) != delivery.pk
         if account is not None and account.pk in probes:
             why = "follows if the account works again" if is_follower else "tries the account after its rest"
         where = f', account "{account.name}" ({account.provider})' if account else ""
         yield Line(
-            delivery.badge_id,
-            f"delivery {delivery.pk} {delivery.action}, badge {delivery.badge.uuid}, {_since(delivery, now)}{where}"
+            ("badge", delivery.badge_id),
+            f"delivery {delivery.pk} {delivery.action}, badge {delivery.own_badge.uuid}, {_since(delivery, now)}{where}"
             + (f": {why}" if why else ""),
             account is not None and account.pk in blocked,
             is_follower,
         )
+    for subject in due_subjects(now):
+        for delivery in callbacks_due(subject, now):
+            yield _of_callback(delivery, subject, now)
+
+
+def _of_callback(delivery: Delivery, subject: Subject, now: datetime) -> Line:
+    callback = delivery.callback
+    what = f'{callback.action} to endpoint "{callback.endpoint.name}"' if callback is not None else ""
+    unit = ("badge", subject.badge_id) if subject.badge_id is not None else ("application", subject.application_id)
+    about = f"{unit[0]} {unit[1]}"
+    return Line(unit, f"delivery {delivery.pk} callback: {what}, about {about}, {_since(delivery, now)}", False)
 
 
 def later(now: datetime | None = None) -> tuple[int, datetime | None]:
@@ -74,14 +92,16 @@ def _probes(due: list[Delivery], blocked: dict[int, str], now: datetime) -> dict
     if not rested:
         return {}
     calls = [one for one in due if one.action in PROVIDER_CALLS]
-    waiting = {one.pk for one in calls if one.badge.template.account_id in blocked}
+    waiting = {one.pk for one in calls if one.own_badge.template.account_id in blocked}
     order: dict[int, int] = {}
     for one in due:
         if one.pk not in waiting:
-            order.setdefault(one.badge_id, len(order))
+            order.setdefault(one.own_badge.pk, len(order))
     probes: dict[int, int] = {}
-    for one in sorted((one for one in calls if one.pk not in waiting), key=lambda one: (order[one.badge_id], one.pk)):
-        account_id = one.badge.template.account_id
+    for one in sorted(
+        (one for one in calls if one.pk not in waiting), key=lambda one: (order[one.own_badge.pk], one.pk)
+    ):
+        account_id = one.own_badge.template.account_id
         if account_id in rested:
             probes.setdefault(account_id, one.pk)
     return probes

@@ -10,13 +10,16 @@ from __future__ import annotations
 import abc
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import frozen
 
 from badges.conf import HTTPSettings, ProviderSettings
 from badges.data import Account, AccountInfo, Award, IssuedBadge, ListedBadge, TemplatePage
 from badges.exceptions import ProviderRejected
+
+if TYPE_CHECKING:
+    from badges.providers.webhooks import Webhooks
 
 
 @frozen
@@ -31,6 +34,8 @@ class Features:
     """A learner accepts or rejects a badge at the provider."""
     revocation_is_expiry: bool = False
     """The provider cannot revoke: a badge is taken away by letting it expire."""
+    revocation_is_deletion: bool = False
+    """The provider keeps nothing of a badge that is taken away: one that it had and does not hold any more is that."""
     lists_issued: bool = False
     """All issued badges can be listed, which a reconciliation needs."""
     takes_client_credentials: bool = False
@@ -47,6 +52,10 @@ class Provider(abc.ABC):
     settings_defaults: ClassVar[Mapping[str, Any]] = {}
     """The defaults of its section of ``BADGES_CONFIG``: ``<SLUG>_BASE_URL``, ``<SLUG>_API_BASE_URL``, the same with
     ``SANDBOX_``, and ``USE_SANDBOX``."""
+    states: ClassVar[tuple[str, ...]] = ()
+    """The states of a badge, in its own words, in the order of a badge's life: of two at one time, the later counts."""
+    webhooks: ClassVar[type[Webhooks] | None] = None
+    """How it calls back; None where it does not."""
 
     # A subclass should not need to override this.
     def __init__(self, account: Account, settings: ProviderSettings, http: HTTPSettings) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from attrs import define, evolve, field, frozen
 
-from badges.exceptions import DuplicateBadge, ProviderAuthError, ProviderRejected
+from badges.exceptions import DuplicateBadge, NoSuchEvent, ProviderAuthError, ProviderRejected
 
 KEY = "toy-key"
 NAME = "Toy Academy"
@@ -23,11 +25,22 @@ class ToyBadge:
     state: str = "given"
 
 
+@frozen
+class ToyEvent:
+    """Something that happened on the shelf."""
+
+    number: str
+    kind: str
+    at: datetime
+    badge: ToyBadge
+
+
 @define
 class Shelf:
     """What the backend holds."""
 
     badges: dict[str, ToyBadge] = field(factory=dict)
+    events: dict[str, ToyEvent] = field(factory=dict)
 
 
 _shelves: dict[str, Shelf] = {KEY: Shelf()}
@@ -47,6 +60,7 @@ def shelf(key: str = KEY) -> Shelf:
 def reset() -> None:
     """Empty the shelf."""
     _shelves[KEY].badges.clear()
+    _shelves[KEY].events.clear()
 
 
 class ToyClient:
@@ -92,3 +106,10 @@ class ToyClient:
         """The badge with our reference."""
         found = (one for one in shelf(self._key).badges.values() if one.reference == reference)
         return next(found, None)
+
+    def event(self, number: str) -> ToyEvent:
+        """What happened, by its number."""
+        events = shelf(self._key).events
+        if number not in events:
+            raise NoSuchEvent("The toy provider knows no such event.", status_code=404)
+        return events[number]

@@ -9,7 +9,9 @@ from typing import Any, ClassVar
 
 from badges.data import AccountInfo, Award, IssuedBadge, ListedBadge, ProviderTemplate, TemplatePage
 from badges.providers.base import Features, Provider
+from badges.providers.webhooks import Webhooks
 from tests.toy_provider.client import PAGE, TEMPLATES, ToyBadge, ToyClient
+from tests.toy_provider.webhooks import ToyWebhooks
 
 
 class ToyProvider(Provider):
@@ -25,39 +27,40 @@ class ToyProvider(Provider):
         "TOY_SANDBOX_API_BASE_URL": "https://sandbox-api.toys.example.com/",
         "USE_SANDBOX": False,
     }
+    webhooks: ClassVar[type[Webhooks] | None] = ToyWebhooks
 
     @property
-    def _client(self) -> ToyClient:
+    def client(self) -> ToyClient:
         return ToyClient(self.account.api_key)
 
     def check_account(self) -> AccountInfo:
         """Ask whose shelf it is."""
-        return AccountInfo(name=self._client.name())
+        return AccountInfo(name=self.client.name())
 
     def templates(self, first_page: int = 1) -> Iterator[TemplatePage]:
         """All templates, a few a page."""
         total = -(-len(TEMPLATES) // PAGE)
         for number in range(first_page, total + 1):
-            rows = tuple(ProviderTemplate(external_id=one, name=f"Toy {one}") for one in self._client.templates(number))
+            rows = tuple(ProviderTemplate(external_id=one, name=f"Toy {one}") for one in self.client.templates(number))
             yield TemplatePage(number=number, templates=rows, total_pages=total)
 
     def issue(self, award: Award) -> IssuedBadge:
         """Put a badge on the shelf."""
-        return self._issued(self._client.give(str(award.uuid), award.template_external_id, award.email))
+        return self._issued(self.client.give(str(award.uuid), award.template_external_id, award.email))
 
     def revoke(self, external_id: str, *, award: Award, reason: str) -> IssuedBadge:
         """Take a badge from its learner."""
-        return self._issued(self._client.take(external_id))
+        return self._issued(self.client.take(external_id))
 
     def find_issued(self, award: Award) -> IssuedBadge | None:
         """The badge with our identifier."""
-        found = self._client.find(str(award.uuid))
+        found = self.client.find(str(award.uuid))
         return self._issued(found) if found else None
 
     def issued_badges(self, since: datetime | None = None) -> Iterator[tuple[ListedBadge, ...]]:
         """The whole shelf, a few a page; it knows no times."""
         for number in count(1):
-            rows = self._client.badges(number)
+            rows = self.client.badges(number)
             if not rows:
                 return
             yield tuple(ListedBadge(self._issued(one), one.reference, one.template, one.email) for one in rows)

@@ -30,11 +30,12 @@ Exit status:
   0  all is well
   1  one of these:
      - an account is stopped
-     - the oldest waiting delivery, unread event or pending event is older than
-       --max-age. Pending is what a consumer took and has not finished.
+     - the oldest waiting delivery, webhook event, unread event or pending event is
+       older than --max-age. Pending is what a consumer took and has not finished.
      - events are unread, and no consumer was seen for five minutes
      - Redis does not answer, or does not know a consumer group
-     - deliveries were given up, or dead events wait (not with --ignore-dead)
+     - deliveries or webhook events were given up, or dead events wait (not with
+       --ignore-dead)
      - events are lost
   2  it cannot be told: wrong usage, BADGES_ENABLED is off, or the database does
      not answer

@@ -1,4 +1,4 @@
-"""``manage.py deliver_badges``: carry out every delivery that is due."""
+"""``manage.py deliver_badges``: carry out every delivery that is due, and process every webhook event."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from django.utils import timezone
 from badges.exceptions import BadgesError
 from badges.issuing.deliveries import Attempt
 from badges.issuing.sweep import BlockedAccount, SweepReport, sweep
+from badges.management import inbox_report
 from badges.management.preview import later, preview
 from badges.management.progress import ProgressBar
 from badges.management.stopping import Stop, stop_on_signals
@@ -40,7 +41,7 @@ exit codes:
      cannot be used
   2  the arguments are wrong
   3  it ran, and something needs a person: an account is stopped, or a delivery
-     was given up in this run
+     or a webhook event was given up in this run
 
 With --watch, SIGTERM or Ctrl-C finishes the badge in hand, prints the final
 report and exits with 0. A second one ends at once, with 128 and the number of
@@ -59,15 +60,19 @@ class Command(BaseCommand):
 
     help = (
         "Carry out the deliveries (public signals and provider calls) that are due: those whose next attempt has come, "
-        "and those whose worker died. Run it every minute by cron or a timer, or once with --watch as a service. It "
-        "prints nothing if there was nothing."
+        "and those whose worker died. Process the webhook events that are due, too. Run it every minute by cron or a "
+        "timer, or once with --watch as a service. It prints nothing if there was nothing."
     )
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         return super().create_parser(prog_name, subcommand, epilog=EXIT_CODES, formatter_class=_Formatter, **kwargs)
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--limit", type=_at_least_one, help="At most this many badges a sweep. Default: no limit.")
+        parser.add_argument(
+            "--limit",
+            type=_at_least_one,
+            help="At most this many badges, and this many webhook events, a sweep. Default: no limit.",
+        )
         ways = parser.add_mutually_exclusive_group()
         ways.add_argument(
             "--dry-run",
@@ -100,6 +105,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _once(self, limit: int | None, stop: Stop) -> None:
+        received = self._process_inbox(limit, stop)
         report = self._sweep(limit, stop)
         if stop.requested:
             self.stdout.write("Ended by a signal; the rest is left for the next sweep.")
@@ -107,18 +113,20 @@ class Command(BaseCommand):
         for account in report.blocked:
             if account.until is not None and self._is_reported(report):
                 self.stdout.write(_told(account))
-        self._tell_by_exit_code(report)
+        self._tell_by_exit_code(report, received)
 
     def _watch(self, seconds: int, limit: int | None, stop: Stop) -> None:
         if self._on_terminal:
             self.stdout.write(f"Sweeping every {_number(seconds, 'second')}, until Ctrl-C.")
         outcomes: Counter[str] = Counter()
+        received: Counter[str] = Counter()
         last, sweeps, failures = SweepReport(), 0, 0
         known: set[BlockedAccount] = set()
         while not stop.requested:
             # After a failure of the database, and where it ends connections that are idle.
             close_old_connections()
             try:
+                received += self._process_inbox(limit, stop)
                 report = self._sweep(limit, stop)
             except (InterfaceError, OperationalError) as error:
                 if not failures:
@@ -139,7 +147,21 @@ class Command(BaseCommand):
             stop.wait(seconds)
         if self._verbosity > 0:
             ended = f"Ended by a signal after {_number(sweeps, 'sweep')}."
-            self.stdout.write(f"{ended} {_counted(outcomes)}{_waiting(last)}")
+            of_inbox = f" {inbox_report.counted(received)}" if received else ""
+            self.stdout.write(f"{ended} {_counted(outcomes)}{_waiting(last)}{of_inbox}")
+
+    def _process_inbox(self, limit: int | None, stop: Stop) -> Counter[str]:
+        """First, so that what it causes and what it learns of accounts is known to the deliveries."""
+        received = inbox_report.process_inbox(
+            limit,
+            lambda: stop.requested,
+            self.stdout.write if self._verbosity > 0 else None,
+            self.stderr.write,
+            is_brief=self._on_terminal and self._verbosity < 2,
+        )
+        if received and self._verbosity > 0:
+            self.stdout.write(inbox_report.counted(received))
+        return received
 
     def _sweep(self, limit: int | None, stop: Stop) -> SweepReport:
         bar = ProgressBar(self.stdout) if self._on_terminal else None
@@ -177,28 +199,36 @@ class Command(BaseCommand):
         # Cron mails whatever is printed.
         return self._verbosity > 0 and bool(report.outcomes or self._on_terminal or self._verbosity > 1)
 
-    def _tell_by_exit_code(self, report: SweepReport) -> None:
+    def _tell_by_exit_code(self, report: SweepReport, received: Counter[str]) -> None:
         if report.broken:
             raise CommandError(
                 f"{_number(len(report.broken), 'badge')} could not be worked on at all; see above.", returncode=BROKEN
             )
+        if told := inbox_report.broken(received):
+            raise CommandError(told, returncode=BROKEN)
         reasons = [_told(account) for account in report.blocked if account.until is None]
         if given_up := report.outcomes[Delivery.Status.DEAD]:
             told, them = ("1 delivery was", "it") if given_up == 1 else (f"{given_up} deliveries were", "them")
             reasons.append(f"{told} given up. Mend the cause and retry {them} in the admin.")
+        if told := inbox_report.needs_person(received):
+            reasons.append(told)
         if reasons:
             raise CommandError("\n".join(["A person is needed.", *reasons]), returncode=NEEDS_A_PERSON)
 
     def _preview(self, limit: int | None) -> None:
-        badges: set[int] = set()
+        badges: set[tuple[str, int | None]] = set()
         attempted = following = waiting = 0
         for line in preview():
-            if limit and line.badge_id not in badges and len(badges) == limit:
+            if limit and line.unit not in badges and len(badges) == limit:
                 break
-            badges.add(line.badge_id)
+            badges.add(line.unit)
             self.stdout.write(line.text)
             following, waiting = following + line.is_follower, waiting + line.is_blocked
             attempted += not (line.is_follower or line.is_blocked)
+        events = 0
+        for event in inbox_report.preview(limit):
+            events += 1
+            self.stdout.write(event)
         told = [f"{attempted} would be attempted"]
         if following:
             told.append(f"{following} would follow if the first one of their account succeeds")
@@ -208,6 +238,8 @@ class Command(BaseCommand):
             told.append(
                 f"{number} {_verb(number)} for a later time" + (f", the first for {_time(first)}" if first else "")
             )
+        if events:
+            told.append(f"{_number(events, 'webhook event')} would be looked at")
         self.stdout.write(f"{', '.join(told)}. Nothing was changed.")
 
 
