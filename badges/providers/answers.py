@@ -18,7 +18,9 @@ FULL_PAGE = 50
 """How many rows Credly ("at most 50 results") and Accredible (``page_size`` as we ask for it) put on a page."""
 MOST_PAGES = 1000
 _LONGEST_ID = 255
+_LARGEST_ID = 10**_LONGEST_ID
 _LONGEST_URL = 1000
+_YEARS = range(1000, 9999)
 _LONGEST_WORD = 255
 _MOST_IN_A_ROW = 100
 
@@ -60,7 +62,7 @@ def identifier(value: Record, *keys: str) -> str:
     """The first of these values that can be an identifier (a string or a whole number), as text; otherwise empty."""
     for key in keys:
         found = value.get(key)
-        if isinstance(found, int) and not isinstance(found, bool):
+        if isinstance(found, int) and not isinstance(found, bool) and abs(found) < _LARGEST_ID:
             return str(found)
         if isinstance(found, str) and 0 < len(found.strip()) <= _LONGEST_ID:
             return found.strip()
@@ -108,13 +110,18 @@ def own_uuid(value: Record, *keys: str) -> str:
 
 
 def moment(value: Record, *keys: str) -> datetime | None:
-    """The first of these values that is a date or a time, aware (UTC where it names no zone); otherwise None."""
+    """The first of these values that is a date or a time, in UTC, which it is also where it names no zone; or None.
+
+    A time that not every database can hold in every zone is none.
+    """
     for key in keys:
         try:
             found = datetime.fromisoformat(text(value, key))
-        except ValueError:
+            found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
             continue
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
+        if found.year in _YEARS:
+            return found
     return None
 
 

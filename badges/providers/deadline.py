@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 import time
+from collections.abc import Callable, Collection
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Self
@@ -24,11 +25,14 @@ class Deadline:
     is to be asked in both cases. The name of a host is resolved by the operating system, which has timeouts of its own.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, check: Callable[[Collection[str]], None] | None = None) -> None:
         """
         Arguments:
             seconds: how long the block may take.
+            check: is given the addresses of a host before a connection is made to one of them, and raises where none
+                may be made. They are not resolved again afterwards.
         """
+        self.check = check
         self.is_over = False
         self._is_connecting = False
         self._lock = threading.Lock()
@@ -111,6 +115,8 @@ class _InTime(HTTPConnection):
             reason = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
             raise NameResolutionError(self.host, self, reason) from error
         addresses = dict.fromkeys(str(one[4][0]) for one in found)
+        if deadline.check is not None:
+            deadline.check(addresses)
         last: HTTPError = NewConnectionError(self, "The host has no address.")
         try:
             for address in addresses:

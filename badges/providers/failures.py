@@ -80,6 +80,23 @@ def may_have_been_sent(error: Exception) -> bool:
     return not isinstance(error, never) and not any(isinstance(cause, before) for cause in causes(error))
 
 
+def how_it_failed(error: Exception, *, was_sent: bool, read_timeout: float) -> str:
+    """How a call failed on the network, to follow who was called: "... could not be reached".
+
+    Arguments:
+        error: of requests or urllib3.
+        was_sent: whether the request may have reached the other side.
+        read_timeout: seconds that were waited for an answer.
+    """
+    if isinstance(error, requests.Timeout) and was_sent:
+        return f"did not answer within {read_timeout:g} seconds"
+    if was_sent:
+        return "broke the connection off before it had answered"
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes(error)):
+        return "showed a certificate that is not valid"
+    return "could not be reached"
+
+
 def causes(error: BaseException) -> Iterator[BaseException]:
     """The error and what it wraps: urllib3 hides the reason in attributes and arguments."""
     waiting: list[Any] = [error]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from urllib.parse import quote, urlsplit
 
@@ -33,7 +32,7 @@ from badges.exceptions import (
 from badges.providers import traffic
 from badges.providers.answers import Record, is_web_address
 from badges.providers.deadline import Deadline, DeadlineAdapter
-from badges.providers.failures import causes, complaint, host_of, may_have_been_sent, retry_after
+from badges.providers.failures import complaint, host_of, how_it_failed, may_have_been_sent, retry_after
 from badges.providers.redaction import excerpt, masked, protect_logs
 
 LARGEST_ANSWER = 8 * 1024 * 1024
@@ -41,6 +40,10 @@ LONGEST_ASKED = 500
 LONGEST_ANSWERED = 300
 _CHUNK = 16 * 1024
 _KEY = re.compile(r"[!-~]+")
+
+Signer = Callable[[str, str, bytes], str]
+"""Gives the ``Authorization`` header of one request, from its method, its path with the query, and its body, all of
+them exactly as they are sent."""
 
 
 @frozen
@@ -74,13 +77,20 @@ class ApiConnection:
     """
 
     def __init__(
-        self, *, provider: str, base_url: str, authorization: str, secrets: Sequence[str], timeouts: HTTPSettings
+        self,
+        *,
+        provider: str,
+        base_url: str,
+        authorization: str | Signer,
+        secrets: Sequence[str],
+        timeouts: HTTPSettings,
     ) -> None:
         """
         Arguments:
             provider: the provider's name, for errors.
             base_url: where the API is; ends with a slash.
-            authorization: the value of the ``Authorization`` header; without one none is sent.
+            authorization: the value of the ``Authorization`` header, without which none is sent; or what gives one for
+                each request.
             secrets: what no error may hold; the API key.
             timeouts: seconds to connect and to answer; a call takes at most the sum of both.
 
@@ -96,7 +106,8 @@ class ApiConnection:
         self._provider = provider
         self._base_url = base_url if base_url.endswith("/") else f"{base_url}/"
         self._auth = _Authorization(authorization)
-        self._secrets = (*secrets, authorization)
+        # What a signer gives is no secret for long, and is recognized by its form, see redaction.
+        self._secrets = (*secrets, authorization) if isinstance(authorization, str) else tuple(secrets)
         self._timeouts = timeouts
 
     def call(self, call: Call) -> Record:
@@ -178,14 +189,7 @@ class ApiConnection:
 
     def _network_failure(self, call: Call, error: Exception, deadline: Deadline) -> ProviderError:
         sent = may_have_been_sent(error) and not deadline.nothing_was_sent
-        if isinstance(error, requests.Timeout) and sent:
-            what = f"did not answer within {self._timeouts.read_timeout:g} seconds"
-        elif sent:
-            what = "broke the connection off before it had answered"
-        elif any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes(error)):
-            what = "showed a certificate that is not valid"
-        else:
-            what = "could not be reached"
+        what = how_it_failed(error, was_sent=sent, read_timeout=self._timeouts.read_timeout)
         return self._unavailable(call, what, sent=sent, kind=f", {type(error).__name__}")
 
     def _unavailable(self, call: Call, what: str, *, sent: bool, kind: str = "") -> ProviderUnavailable:
@@ -316,13 +320,19 @@ class _Session(requests.Session):
 class _Authorization(AuthBase):
     """Sets the header by itself: with ``auth`` given, requests does not look into a ``.netrc`` for another one."""
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: str | Signer) -> None:
         self._value = value
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._value:
-            request.headers["Authorization"] = self._value
+        value = self._value if isinstance(self._value, str) else self._value(*_as_sent(request))
+        if value:
+            request.headers["Authorization"] = value
         return request
+
+
+def _as_sent(request: requests.PreparedRequest) -> tuple[str, str, bytes]:
+    body = request.body or b""
+    return request.method or "", request.path_url, body.encode() if isinstance(body, str) else body
 
 
 def check_key(key: str, provider: str) -> str:

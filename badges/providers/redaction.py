@@ -25,6 +25,8 @@ _CREDENTIALS = re.compile(
     r"\b(Basic|Bearer|JWT|Token)(\s+|=)(?:token=)?\"?(?=[\w.~+/=-]{0,99}\d|[\w.~+/=-]{20})[\w.~+/=-]{6,4096}\"?",
     re.IGNORECASE,
 )
+# A signed token by itself; its header is JSON, and begins with the same letters whatever is in it.
+_TOKEN = re.compile(r"\beyJ[\w-]{6,4096}(?:\.[\w-]{0,4096}){1,2}")
 # Where answers tell what a person is called, who may be known here by another spelling.
 _NAMES = re.compile(r"issued_to(?:_\w+)?|(?:first|middle|last|full|recipient)_name")
 _PEOPLE = ("recipient", "user")
@@ -82,6 +84,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         text = text[:-longest]
     window = text[: _WINDOW + _LONGEST_PRIVATE]
     window = _CREDENTIALS.sub(rf"\1 {REMOVED}", window)
+    window = _TOKEN.sub(REMOVED, window)
     window = _EMAIL.sub(REMOVED, window)
     if len(text) > _WINDOW + _LONGEST_PRIVATE:
         window = window[:-_LONGEST_PRIVATE]

@@ -20,6 +20,7 @@ from badges.providers.base import Provider
 ENTRY_POINT_GROUP = "badges.providers"
 BUILT_IN = {
     "accredible": "badges.providers.accredible.provider.AccredibleProvider",
+    "badgekit": "badges.providers.badgekit.provider.BadgeKitProvider",
     "credly": "badges.providers.credly.provider.CredlyProvider",
 }
 
@@ -79,7 +80,9 @@ def effective(account: Account) -> Account:
     """
     preconfigured = provider_settings(account.provider).preconfigured_keys.get(account.external_id.lower())
     if preconfigured:
-        return evolve(account, api_key=preconfigured, client_id="")
+        # It is no client's secret, but may be that of a key with a name.
+        is_client = provider_class(account.provider).features.takes_client_credentials
+        return evolve(account, api_key=preconfigured, client_id="" if is_client else account.client_id)
     if not account.api_key:
         raise AccountUnusable(
             f'The {account.provider} account "{account.name}" has no API key. Enter one in the admin.'

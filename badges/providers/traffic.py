@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
 
+from attrs import define
+
 from badges.data import Exchange
 
 
@@ -26,6 +28,20 @@ class Watcher(Protocol):
 
     def after(self, exchange: Exchange) -> None:
         """A call was made, or failed."""
+
+
+@define
+class Recorder:
+    """A watcher that writes down and does not interfere."""
+
+    exchanges: list[Exchange]
+
+    def before(self) -> None:
+        """Nothing stands in the way."""
+
+    def after(self, exchange: Exchange) -> None:
+        """Keep what was asked and answered."""
+        self.exchanges.append(exchange)
 
 
 _watcher: ContextVar[Watcher | None] = ContextVar("badges_traffic_watcher", default=None)

@@ -94,6 +94,10 @@ class CredlyClient:
         """A page of all issued badges, the oldest first, so that one that is issued meanwhile moves no other."""
         return self._list("badges", "listing badges", {"sort": "created_at", "page": str(page)})
 
+    def event(self, event_id: str) -> Record:
+        """One event of the organization."""
+        return self._data(Call("GET", (*self._organization, "events", event_id), "asking for an event"))
+
     def _list(self, name: str, doing: str, query: Mapping[str, str], private: tuple[str, ...] = ()) -> ListPage:
         # Pages are asked for by number: next_page_url is known to lose the filters, and may lead to another host.
         answer = self._call(Call("GET", (*self._organization, name), doing, query=query, private=private))

@@ -64,19 +64,20 @@ class ProviderContract:
         provider.issue(award)
         provider.revoke(provider.issue(other).external_id, award=other, reason="A grade was corrected.")
         listed = {one.own_id: one for page in provider.issued_badges() for one in page}
-        for asked in (award, other):
+        still_held = (award,) if provider.features.revocation_is_deletion else (award, other)
+        for asked in still_held:
             found, one = provider.find_issued(asked), listed[str(asked.uuid)]
             assert found is not None
             # A list may leave out the page of a badge.
             assert (one.badge, one.badge.url or found.url) == (evolve(found, url=one.badge.url), found.url)
             assert (one.template_external_id, one.email) == (asked.template_external_id, asked.email)
-        assert len(listed) == 2
+        assert len(listed) == len(still_held)
 
     def test_what_did_not_change_for_long_may_be_left_out_of_the_list(self, provider: Provider, award: Award) -> None:
         if provider.features.lists_issued:
             provider.issue(award)
             before, after = (datetime.now(UTC) + timedelta(minutes=minutes) for minutes in (-5, 5))
-            assert [len(page) for page in provider.issued_badges(before)] == [1]
+            assert [len(page) for page in provider.issued_badges(before) if page] == [1]
             assert sum(map(len, provider.issued_badges(after))) <= 1
 
     def test_nothing_is_found_before_it_is_issued(self, provider: Provider, award: Award) -> None:
@@ -112,6 +113,9 @@ class ProviderContract:
     def test_a_revoked_badge_is_found_as_such(self, provider: Provider, award: Award) -> None:
         revoked = provider.revoke(provider.issue(award).external_id, award=award, reason="A grade was corrected.")
         found = provider.find_issued(award)
+        if provider.features.revocation_is_deletion:
+            assert found is None
+            return
         assert found is not None
         assert (found.state, found.is_valid) == (revoked.state, False)
 

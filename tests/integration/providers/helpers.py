@@ -15,6 +15,8 @@ CREDLY_ORGANIZATION = "a0d325d9-d8cb-466f-b515-c767949f7e9a"
 CREDLY = f"https://api.credly.com/v1/organizations/{CREDLY_ORGANIZATION}"
 ACCREDIBLE = "https://api.accredible.com/v1"
 ACCREDIBLE_2 = "https://api.accredible.com/v2"
+BADGEKIT_API = "https://badgekit.example.com"
+BADGEKIT = f"{BADGEKIT_API}/systems/city"
 KEY = "k3y-of-the-account"
 
 AWARD = Award(
@@ -24,6 +26,7 @@ AWARD = Award(
     name="Anna Maria Lee",
     issued_at=datetime(2026, 4, 1, 23, 41, 0, 123456, tzinfo=UTC),
 )
+BADGEKIT_AWARD = evolve(AWARD, template_external_id="explorer")
 ACCREDIBLE_AWARD = evolve(AWARD, template_external_id="9001")
 
 
@@ -35,3 +38,8 @@ def credly(**account: Any) -> Any:
 def accredible(**account: Any) -> Any:
     """Accredible, on its production host."""
     return connect(evolve(Account("accredible", "Academy", "", KEY), **account))
+
+
+def badgekit(**account: Any) -> Any:
+    """A system at a BadgeKit, which has to be configured as :data:`BADGEKIT_API`."""
+    return connect(evolve(Account("badgekit", "City", "city", KEY), **account))

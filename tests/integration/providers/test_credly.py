@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -97,7 +98,7 @@ def test_a_template_in_an_unknown_state_counts_as_a_draft_and_is_told(
     mock.get(f"{CREDLY}/badge_templates", json=listed({"id": "t1", "name": "One", "state": state}))
     [page] = credly().templates()
     assert page.templates[0].state == TemplateState.DRAFT
-    assert "t1 has the unknown state" in caplog.text
+    assert "'t1' has the unknown state" in caplog.text
 
 
 @pytest.mark.parametrize("answer", [{"data": {}}, {}, listed({"name": "without id"})])
@@ -250,3 +251,18 @@ def test_the_key_is_sent_to_no_other_host(mock: Any) -> None:
         credly().check_account()
     assert [call.request.url for call in mock.calls] == [CREDLY]
     assert KEY not in str(caught.value)
+
+
+def test_the_answer_to_an_issue_says_since_when_it_is_so_and_who_may_see_it(mock: Any) -> None:
+    answer = {**PENDING, "state_updated_at": "2026-04-01T23:41:00.000Z", "public": False}
+    mock.post(f"{CREDLY}/badges", status=201, json={"data": answer})
+    issued = credly().issue(AWARD)
+    assert issued.state_at == datetime(2026, 4, 1, 23, 41, tzinfo=UTC)
+    assert issued.is_public is False
+
+
+def test_a_template_is_listed_with_the_time_of_its_last_change(mock: Any) -> None:
+    row = {"id": "t1", "name": "One", "updated_at": "2026-04-01T00:00:00Z", "state_updated_at": "2026-04-02T00:00:00Z"}
+    mock.get(f"{CREDLY}/badge_templates", json=listed(row))
+    (page,) = credly().templates()
+    assert page.templates[0].changed_at == datetime(2026, 4, 2, tzinfo=UTC)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import ssl
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 import requests
 import responses
 
+from badges.conf import HTTPSettings
 from badges.exceptions import (
     ConfigurationError,
     DuplicateBadge,
@@ -189,3 +192,58 @@ def test_a_call_gives_nobody_away_where_a_report_of_an_error_prints_it() -> None
 
     for secret in (AWARD.email, AWARD.name, KEY):
         assert secret not in f"{call!r} {answer!r}"
+
+
+@pytest.mark.parametrize("body", [None, {"name": "Änne", "list": [1, 2]}])
+def test_a_signer_is_given_exactly_what_is_sent(body: Any) -> None:
+    given: list[Any] = []
+
+    def sign(method: str, path: str, content: bytes) -> str:
+        given.append((method, path, content))
+        return f"Signed {len(given)}"
+
+    connection = http.ApiConnection(
+        provider="Signed", base_url="https://x.example.com/api", authorization=sign, secrets=(), timeouts=HTTPSettings()
+    )
+    call = http.Call("POST", ("a b", "c/d", "e@f"), "asking", query={"q": "ä&=", "p": "1"}, body=body)
+    with responses.RequestsMock() as mock:
+        mock.post("https://x.example.com/api/a%20b/c%2Fd/e%40f", json={})
+        connection.call(call)
+        connection.call(call)
+        sent = [one.request for one in mock.calls]
+    assert given == [("POST", one.path_url, one.body or b"") for one in sent]
+    assert [one.headers["Authorization"] for one in sent] == ["Signed 1", "Signed 2"]
+    assert sent[0].path_url == "/api/a%20b/c%2Fd/e%40f?q=%C3%A4%26%3D&p=1"
+
+
+def test_a_path_is_signed_as_it_stands_in_the_request_line() -> None:
+    """What signs must not be changed on its way: urllib3 writes addresses anew."""
+    seen: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, format: str, *args: Any) -> None: ...
+
+    signed: list[str] = []
+
+    def sign(method: str, path: str, content: bytes) -> str:
+        signed.append(path)
+        return "Signed"
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        serving.start()
+        address = f"http://127.0.0.1:{server.server_address[1]}/"
+        connection = http.ApiConnection(
+            provider="Signed", base_url=address, authorization=sign, secrets=(), timeouts=HTTPSettings()
+        )
+        for part in ("o'anna+b~!*()@example.com", 'ä/ö?ü#%25;=&$,:[]{}|^`\\"<>', "..a", "%2e%2e"):
+            connection.call(http.Call("GET", ("x", part), "asking", query={"q": part}))
+        server.shutdown()
+        serving.join()
+    assert seen == signed

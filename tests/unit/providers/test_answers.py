@@ -35,6 +35,7 @@ NOW = datetime(2026, 5, 10, 12, tzinfo=UTC)
         (" abc ", "abc"),
         (10000005, "10000005"),
         (0, "0"),
+        (10**255, ""),
         *((bad, "") for bad in (None, "", "  ", True, 1.5, (), "x" * 256)),
     ],
 )
@@ -170,6 +171,10 @@ def test_only_a_uuid_can_be_an_identifier_of_ours(value: Any, expected: str) -> 
         ("2026-05-10T14:00:00+02:00", NOW),
         ("2026-05-10 12:00:00", NOW),
         *((odd, None) for odd in ("soon", "", None, 7)),
+        *(
+            (odd, None)
+            for odd in ("0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "0999-12-31", "9999-01-01")
+        ),
     ],
 )
 def test_a_time_is_aware_or_none(value: Any, expected: datetime | None) -> None:

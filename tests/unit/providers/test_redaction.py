@@ -46,6 +46,9 @@ def test_a_key_is_removed_in_every_form(form: str) -> None:
         "Token token=abc123def456",
         'Token token="abc123def456"',
         "Bearer a1.b2.c3xyz",
+        'JWT token="eyJhbGciOiJIUzI1NiJ9.eyJrZXkiOiJtYXN0ZXIifQ.c2lnbmF0dXJl"',
+        "eyJhbGciOiJIUzI1NiJ9.eyJrZXkiOiJtYXN0ZXIifQ.c2lnbmF0dXJl",
+        "eyJhbGciOiJIUzI1NiJ9.eyJrZXkiOiJtYXN0ZXIifQ",
     ],
 )
 def test_what_looks_like_credentials_is_removed_even_if_it_is_not_ours(text: str) -> None:
