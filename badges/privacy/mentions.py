@@ -1,0 +1,115 @@
+"""Finding a person in what was stored of events: in JSON of any shape, and in texts and bytes that are none. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+REMOVED = "[removed]"
+_NAMES_A_USER = re.compile(r"(?:^|_)(?:user|login|learner)(?:_?name)?$", re.IGNORECASE)
+"""Keys whose texts are usernames. Elsewhere one that equals a username need not mean it: somebody may be "active"."""
+_SHORTEST_NAME = 4
+"""Of a full name that is searched for in texts."""
+
+
+@frozen
+class Person:
+    """Somebody, by what identifies them in what others sent. Compared without regard to case."""
+
+    usernames: frozenset[str] = field(repr=False)
+    emails: frozenset[str] = field(repr=False)
+    names: frozenset[str] = field(factory=frozenset, repr=False)
+    """Full names. Many people may have one, so it identifies nobody by itself: it is only removed."""
+
+    @classmethod
+    def known_as(cls, usernames: Collection[str], emails: Collection[str], names: Collection[str] = ()) -> Person:
+        """A person; empty texts identify nobody."""
+        words = [frozenset(word.strip().casefold() for word in some) - {""} for some in (usernames, emails, names)]
+        return cls(*words)
+
+    def is_in(self, value: Any) -> bool:
+        """Whether JSON values mention the person, at any depth: an e-mail address anywhere, a username as such."""
+        return any(self._is_meant(key, text) for key, text in _texts(value))
+
+    def is_in_text(self, text: str) -> bool:
+        """Whether a text does, that may be JSON or not: then only an e-mail address is recognized."""
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            return self._has_email(text)
+        return self.is_in(value) or self._has_email(text)
+
+    def is_in_bytes(self, content: bytes) -> bool:
+        """Whether bytes do that nobody could decode. In Avro a text follows its length, so both are searched for."""
+        folded = content.lower()
+        if any(_as_avro(word) in folded for word in (*self.usernames, *self.emails)):
+            return True
+        return self.is_in_text(content.decode("utf-8", "replace"))
+
+    def without(self, value: Any) -> Any:
+        """JSON values without the texts that mention the person. Those that are too deep are left out."""
+        return self._without(None, value, 0)
+
+    def redacted(self, text: str) -> str:
+        """A text for people without the person's addresses, usernames and full names."""
+        shown = text
+        for word in sorted((*self.emails, *self.usernames, *self._long_names()), key=len, reverse=True):
+            shown = _as_word(word).sub(REMOVED, shown)
+        return shown
+
+    def _is_meant(self, key: str | None, text: str) -> bool:
+        is_name = key is not None and _NAMES_A_USER.search(key) is not None
+        return (is_name and text.strip().casefold() in self.usernames) or self._has_email(text)
+
+    def _has_email(self, text: str) -> bool:
+        return "@" in text and any(_as_word(email).search(text) for email in self.emails)
+
+    def _long_names(self) -> Iterator[str]:
+        return (name for name in self.names if len(name) >= _SHORTEST_NAME)
+
+    def _without(self, key: str | None, value: Any, depth: int) -> Any:
+        if depth > _DEEPEST:
+            return REMOVED
+        if isinstance(value, str):
+            is_name = value.strip().casefold() in self.names
+            return REMOVED if is_name or self._is_meant(key, value) else value
+        if isinstance(value, Mapping):
+            shown = {(REMOVED if self._has_email(str(name)) else name): item for name, item in value.items()}
+            return {name: self._without(str(name), item, depth + 1) for name, item in shown.items()}
+        return [self._without(key, item, depth + 1) for item in value] if isinstance(value, list) else value
+
+
+_DEEPEST = 200
+
+
+def _texts(value: Any) -> Iterator[tuple[str | None, str]]:
+    """All texts in JSON values, keys too, each with the key that it stands under. Not recursive: it may be deep."""
+    waiting: list[tuple[str | None, Any]] = [(None, value)]
+    while waiting:
+        key, one = waiting.pop()
+        if isinstance(one, str):
+            yield key, one
+        elif isinstance(one, Mapping):
+            waiting += [(None, str(name)) for name in one]
+            waiting += [(str(name), item) for name, item in one.items()]
+        elif isinstance(one, list | tuple):
+            waiting += [(key, item) for item in one]
+
+
+def _as_word(word: str) -> re.Pattern[str]:
+    """The word, but not as a part of another one: joanna@example.com is not anna@example.com."""
+    return re.compile(rf"(?<![\w.%+-]){re.escape(word)}(?![\w-]|\.\w)", re.IGNORECASE)
+
+
+def _as_avro(text: str) -> bytes:
+    content = text.encode()
+    length, prefix = 2 * len(content), b""
+    while length > 0x7F:
+        prefix += bytes([length & 0x7F | 0x80])
+        length >>= 7
+    # Lower case, as what is searched: 65 to 90 are letters.
+    return (prefix + bytes([length])).lower() + content
