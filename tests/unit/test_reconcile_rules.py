@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from badges.data import IssuedBadge
-from badges.issuing.reconcile_rules import Kind, Match, Ours, Trust, choose, compare, weigh
+from badges.issuing.reconcile_rules import Kind, Match, Ours, Trust, choose, compare, gone, weigh
 
 AWARDED = Ours(is_awarded=True, external_id="e1", state="accepted", url="https://p/1", issue="done", revoke=None)
 REVOKED = evolve(AWARDED, is_awarded=False, state="revoked", revoke="done")
@@ -137,3 +137,22 @@ def test_a_missing_badge_is_issued_again_unless_that_is_under_way_or_was_cancell
 ) -> None:
     assert evolve(AWARDED, issue=issue).may_be_issued_again is again
     assert not evolve(REVOKED, issue=issue).may_be_issued_again
+
+
+@pytest.mark.parametrize(
+    "here",
+    [
+        one(AWARDED, external_id=""),
+        one(AWARDED, issue=None),
+        one(AWARDED, issue="dead"),
+        one(AWARDED, issue="cancelled"),
+    ],
+)
+def test_what_a_provider_never_had_is_not_taken_away_there(here: Ours) -> None:
+    assert gone(here) is None
+
+
+def test_what_a_provider_had_and_keeps_nothing_of_is_taken_away_there() -> None:
+    held = gone(AWARDED)
+    assert held is not None
+    assert compare(AWARDED, held) is Kind.REVOKED_THERE

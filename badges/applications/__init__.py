@@ -1,0 +1,1 @@
+"""Applications: a learner asks for a badge, somebody reviews it, and it is awarded."""

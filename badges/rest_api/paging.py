@@ -1,0 +1,13 @@
+"""Lists page by page."""
+
+from __future__ import annotations
+
+from rest_framework.pagination import PageNumberPagination
+
+
+class Pages(PageNumberPagination):
+    """``?page=2&page_size=20``; the answer has ``count``, ``next``, ``previous`` and ``results``."""
+
+    page_size = 50
+    page_size_query_param = "page_size"
+    max_page_size = 100

@@ -1,0 +1,27 @@
+"""How often somebody may ask. The project sets other rates in DRF's ``DEFAULT_THROTTLE_RATES``, by scope."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.settings import api_settings
+from rest_framework.throttling import UserRateThrottle
+
+
+class Asking(UserRateThrottle):
+    """Any request: the scope ``badges``."""
+
+    scope = "badges"
+    default_rate = "300/min"
+
+    def get_rate(self) -> Any:
+        # Read anew, and not when the class was made: the project has the last word, and may say None.
+        rates = api_settings.DEFAULT_THROTTLE_RATES
+        return rates.get(self.scope, self.default_rate)
+
+
+class Applying(Asking):
+    """Handing something in, with files: the scope ``badges_applying``."""
+
+    scope = "badges_applying"
+    default_rate = "30/hour"

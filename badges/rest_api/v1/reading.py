@@ -1,0 +1,156 @@
+"""What clients send about applications."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.files import File
+from django.utils.translation import gettext, gettext_lazy
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from badges.applications.evidence import NewEvidence
+from badges.applications.reviewing import Judgement
+from badges.models import Application, BadgeTemplate, Evidence
+from badges.models.users import USERNAME
+
+LARGEST_ID = 2**63 - 1
+
+
+class EvidenceInput(serializers.Serializer[Any]):
+    """A link or a text; files come as parts of a form."""
+
+    kind = serializers.ChoiceField(choices=[Evidence.Kind.LINK.value, Evidence.Kind.TEXT.value])
+    url = serializers.CharField(required=False, default="", allow_blank=True)
+    text = serializers.CharField(required=False, default="", allow_blank=True)
+    reflection = serializers.CharField(required=False, default="", allow_blank=True)
+
+
+class HandedIn(serializers.Serializer[Any]):
+    """What is handed in with an application, the first time or again. ``statement`` may be absent."""
+
+    statement = serializers.CharField(required=False, allow_blank=True)
+    evidence = EvidenceInput(many=True, required=False, default=list)
+    files = serializers.ListField(child=serializers.FileField(), required=False, default=list)
+
+
+class NewApplication(HandedIn):
+    """An application of who asks."""
+
+    template = serializers.SlugRelatedField(
+        slug_field="uuid",
+        queryset=BadgeTemplate.objects.filter(takes_applications=True, is_active=True),
+        error_messages={
+            "does_not_exist": gettext_lazy("There is no such badge to apply for."),
+            "invalid": gettext_lazy("This is no UUID."),
+        },
+    )
+
+
+class NewApplicationForLearner(NewApplication):
+    """An application for a learner, who is named by username."""
+
+    learner = serializers.CharField()
+
+    def validate_learner(self, value: str) -> Any:
+        return user_named(value)
+
+
+class ReviewItemInput(serializers.Serializer[Any]):
+    """What is said of one criterion."""
+
+    criterion = serializers.IntegerField(min_value=1, max_value=LARGEST_ID)
+    is_satisfied = serializers.BooleanField()
+    comment = serializers.CharField(required=False, default="", allow_blank=True)
+
+
+class ReviewInput(serializers.Serializer[Any]):
+    """A review. ``submitted_at``, if it is there, is that of the application that the reviewer has read."""
+
+    approves = serializers.BooleanField()
+    comment = serializers.CharField(required=False, default="", allow_blank=True)
+    items = ReviewItemInput(many=True, required=False, default=list)
+    submitted_at = serializers.DateTimeField(required=False, default=None, allow_null=True)
+
+
+class ReasonInput(serializers.Serializer[Any]):
+    """Why."""
+
+    reason = serializers.CharField(required=False, default="", allow_blank=True)
+
+
+class AssignmentInput(serializers.Serializer[Any]):
+    """To whom, by username; null for nobody."""
+
+    assigned_to = serializers.CharField(allow_null=True)
+
+    def validate_assigned_to(self, value: str | None) -> Any:
+        return user_named(value) if value is not None else None
+
+
+class ListQuery(serializers.Serializer[Any]):
+    """The filters of the list of applications."""
+
+    status = serializers.CharField(required=False)
+    template = serializers.UUIDField(required=False)
+    learner = serializers.CharField(required=False)
+    assigned_to = serializers.CharField(required=False)
+
+    def validate_status(self, value: str) -> list[str]:
+        wanted = value.split(",")
+        if unknown := sorted(set(wanted) - set(Application.Status.values)):
+            raise serializers.ValidationError(gettext('There is no status "%(status)s".') % {"status": unknown[0]})
+        return wanted
+
+
+def user_named(username: str) -> Any:
+    """The active user with this username.
+
+    Raises:
+        ValidationError: there is none.
+    """
+    found = get_user_model()._default_manager.filter(**{USERNAME: username}, is_active=True).first()
+    if found is None:
+        raise serializers.ValidationError(gettext("There is no active user with this username."))
+    return found
+
+
+def input_of(request: Request) -> Any:
+    """The input of a request: JSON; or a form, whose part ``evidence`` is JSON, with any number of parts ``files``.
+
+    Raises:
+        ValidationError: the JSON of the form cannot be read.
+    """
+    files = request.FILES.getlist("files")
+    data: Any = request.data
+    if not hasattr(data, "getlist"):
+        return data
+    values = {name: data.get(name) for name in data if name not in ("files", "evidence")}
+    if "evidence" in data:
+        values["evidence"] = _json(str(data.get("evidence")))
+    return {**values, "files": files}
+
+
+def evidence_of(data: Mapping[str, Any]) -> list[NewEvidence]:
+    """The evidence of checked input: links and texts, then the files."""
+    told = [NewEvidence(**one) for one in data["evidence"]]
+    return [*told, *(NewEvidence(Evidence.Kind.FILE.value, file=file) for file in _uploaded(data["files"]))]
+
+
+def judgements_of(data: Mapping[str, Any]) -> list[Judgement]:
+    """What a checked review says of each criterion."""
+    return [Judgement(one["criterion"], one["is_satisfied"], one["comment"]) for one in data["items"]]
+
+
+def _uploaded(files: list[Any]) -> list[File[Any]]:
+    return [file for file in files if isinstance(file, File)]
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise serializers.ValidationError({"evidence": [gettext("This is no JSON.")]}) from error

@@ -1,0 +1,30 @@
+"""Badges that learners can apply for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from badges.models import BadgeTemplate
+from badges.rest_api.v1.telling import TemplateSerializer
+from badges.rest_api.views import ApiViews
+
+
+class TemplatesToApplyFor(ApiViews):
+    """The badge templates that take applications, with what these are reviewed against."""
+
+    serializer_class = TemplateSerializer
+    lookup_field = "uuid"
+    lookup_value_regex = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+    def get_queryset(self) -> Any:
+        open_ones = BadgeTemplate.objects.filter(takes_applications=True, is_active=True)
+        return open_ones.prefetch_related("review_criteria").order_by("name", "pk")
+
+    def list(self, request: Request) -> Response:
+        return self.page(self.get_queryset())
+
+    def retrieve(self, request: Request, uuid: str) -> Response:
+        return Response(self.get_serializer(self.get_object()).data)
