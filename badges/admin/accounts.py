@@ -12,14 +12,15 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from badges.admin import account_health
+from badges.admin import account_health, account_webhooks
 from badges.admin.account_forms import AccountForm, AnyAccountForm, CredlyOrganizationForm, takes_client_id
+from badges.admin.badgekit_forms import BadgeKitSystemForm
 from badges.admin.base import ProviderFilter, provider_label
 from badges.admin.checking import CheckScreen
 from badges.admin.delivery_texts import moment
 from badges.issuing import health
 from badges.issuing.summary import AccountSummary
-from badges.models import AccredibleAPIConfig, CredlyOrganization, ProviderAccount
+from badges.models import AccredibleAPIConfig, BadgeKitSystem, CredlyOrganization, ProviderAccount
 
 A = TypeVar("A", bound=ProviderAccount)
 
@@ -33,7 +34,7 @@ class AccountScreen(CheckScreen[A]):
     form: Any = AccountForm
     list_display: Any = ("name", "health_column", "key_status", "modified")
     search_fields = ("name", "external_id")
-    readonly_fields: ClassVar[Any] = ("key_status", *HEALTH)
+    readonly_fields: ClassVar[Any] = ("key_status", *HEALTH, *account_webhooks.FIELDS)
     account_fields: tuple[str, ...] = ("name",)
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -91,10 +92,12 @@ class AccountScreen(CheckScreen[A]):
         client = ("client_id",) if takes_client_id(fixed or (obj.provider if obj is not None else "")) else ()
         entered = (*self.account_fields, *client, *(("key_status",) if obj is not None else ()), "new_key")
         shown = ((_("Health"), {"fields": HEALTH}),) if obj is not None else ()
-        return (*shown, (_("Account"), {"fields": entered}))
+        calls_back = obj is not None and account_webhooks.webhooks_of(obj) is not None
+        webhook = ((_("Webhook"), {"fields": account_webhooks.FIELDS}),) if calls_back else ()
+        return (*shown, (_("Account"), {"fields": entered}), *webhook)
 
     # What is typed as a key must not stand in the report of an error.
-    @method_decorator(sensitive_post_parameters("new_key"))
+    @method_decorator(sensitive_post_parameters("new_key", "own_webhook_secret"))
     def changeform_view(self, *args: Any, **kwargs: Any) -> HttpResponse:
         return super().changeform_view(*args, **kwargs)
 
@@ -143,6 +146,22 @@ class AccredibleAPIConfigAdmin(AccountScreen[AccredibleAPIConfig]):
 
     @admin.action(description=_("Sync groups"), permissions=["change"])
     def sync_groups(self, request: HttpRequest, queryset: orm.QuerySet[AccredibleAPIConfig]) -> None:
+        self.synchronize(request, queryset)
+
+
+class BadgeKitSystemAdmin(AccountScreen[BadgeKitSystem]):
+    """Systems at a BadgeKit API."""
+
+    form: Any = BadgeKitSystemForm
+    list_display: Any = ("name", "health_column", "external_id", "is_issuing", "key_status", "modified")
+    account_fields = ("external_id", "name", "is_issuing", "client_id")
+    actions = ("check_now", "sync_badges")
+
+    def get_fieldsets(self, request: HttpRequest, obj: BadgeKitSystem | None = None) -> Any:
+        return (*super().get_fieldsets(request, obj), (_("Webhook secret"), {"fields": ("own_webhook_secret",)}))
+
+    @admin.action(description=_("Sync badges"), permissions=["change"])
+    def sync_badges(self, request: HttpRequest, queryset: orm.QuerySet[BadgeKitSystem]) -> None:
         self.synchronize(request, queryset)
 
 

@@ -15,14 +15,19 @@ def needs_requirement(template: BadgeTemplate) -> str:
     """The sentence that refuses an active template without a requirement."""
     return gettext(
         'The badge template "%(name)s" cannot be active without a requirement: nobody could earn it. '
-        "Add a requirement, or deactivate it first."
+        "Add a requirement, let it take applications, or deactivate it first."
     ) % {"name": template.name}
+
+
+def is_earned_otherwise(template: BadgeTemplate) -> bool:
+    """Whether a badge can be had without events: by an application, here or at a BadgeKit system."""
+    return template.takes_applications or template.awards_on_approval
 
 
 def obstacles(template: BadgeTemplate) -> list[str]:
     """Why a stored template cannot be activated as it is; empty if it can."""
     found = template.obstacles_to_activation()
-    if not template.requirements.exists():
+    if not is_earned_otherwise(template) and not template.requirements.exists():
         found.append(needs_requirement(template))
     return found
 
@@ -37,7 +42,7 @@ def left_without_requirement(requirements: Iterable[BadgeRequirement]) -> list[B
         .order_by()
         .values_list("template_id", flat=True)
     )
-    return [template for template in touched if template.pk not in kept]
+    return [template for template in touched if template.pk not in kept and not is_earned_otherwise(template)]
 
 
 def warnings_for(template: BadgeTemplate) -> list[str]:

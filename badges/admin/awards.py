@@ -19,7 +19,7 @@ from badges.admin.base import (
     user_lookups,
 )
 from badges.admin.generic import TabularInline
-from badges.models import Badge, Delivery
+from badges.models import Badge, BadgeNotification, Delivery
 
 
 class DeliveryInline(ReadOnlyInline, TabularInline[Delivery, Badge]):
@@ -39,6 +39,14 @@ class DeliveryInline(ReadOnlyInline, TabularInline[Delivery, Badge]):
         return texts.next_time(obj)
 
 
+class NotificationInline(ReadOnlyInline, TabularInline[BadgeNotification, Badge]):
+    """Why the learner has not claimed it, as far as the provider tells."""
+
+    model = BadgeNotification
+    fields = ("kind", "sent_at")
+    readonly_fields = fields
+
+
 class BadgeAdmin(ReadOnlyScreen[Badge]):
     """Badges of all origins."""
 
@@ -55,12 +63,14 @@ class BadgeAdmin(ReadOnlyScreen[Badge]):
         "awarded_at",
         "revoked_at",
         "state",
+        "state_at",
+        "is_public",
         "external_id",
         "provider_page",
         "uuid",
     )
     readonly_fields = fields
-    inlines = (DeliveryInline,)
+    inlines = (DeliveryInline, NotificationInline)
 
     @admin.display(description=_("learner"))
     def learner(self, obj: Badge) -> str:
@@ -87,3 +97,7 @@ class CredlyBadgeAdmin(ProviderBadgeScreen):
 
 class AccredibleBadgeAdmin(ProviderBadgeScreen):
     """Badges that are issued at Accredible."""
+
+
+class BadgeKitBadgeAdmin(ProviderBadgeScreen):
+    """Badges of BadgeKit systems."""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
 from django.db.models import ProtectedError
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
@@ -63,15 +64,26 @@ class Screen(ModelAdmin[M]):
     def _refuse_deletion(self, request: HttpRequest, error: ProtectedError) -> HttpResponse:
         """Something began to protect a row after the confirmation page had found nothing."""
         self.message_user(request, str(error.args[0]), "error")
-        return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))
+        return HttpResponseRedirect(self._address("changelist"))
+
+    def _address(self, page: str, *arguments: Any) -> str:
+        """The address of a page of this screen."""
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=arguments)
+
+    def _path(self, route: str, view: Callable[..., HttpResponseBase], slug: str) -> URLPattern:
+        """A page of this screen that is found under ``slug``."""
+        name = f"{self.opts.app_label}_{self.opts.model_name}_{slug}"
+        return path(route, self.admin_site.admin_view(view), name=name)
+
+    def _log(self, request: HttpRequest, rows: Iterable[M], text: str) -> None:
+        """Note in the admin's log of rows what was done with them."""
+        user: Any = request.user
+        if noted := list(rows):
+            LogEntry.objects.log_actions(user.pk, noted, CHANGE, change_message=text)
 
 
-class ProviderScreen(Screen[M]):
-    """A screen whose pages ask a provider: no transaction is open meanwhile.
-
-    In one, ``ATOMIC_REQUESTS``' or the admin's own, what the call notes of the account would stay locked for all
-    workers until the provider has answered, and be lost with a request that fails.
-    """
+class UnwrappedScreen(Screen[M]):
+    """A screen of which no page is one transaction, also with ``ATOMIC_REQUESTS``: what is done makes its own."""
 
     @property
     def urls(self) -> list[URLPattern]:
@@ -80,6 +92,14 @@ class ProviderScreen(Screen[M]):
         for pattern in patterns:
             transaction.non_atomic_requests(pattern.callback)
         return patterns
+
+
+class ProviderScreen(UnwrappedScreen[M]):
+    """A screen whose pages ask a provider: no transaction is open meanwhile.
+
+    In one, ``ATOMIC_REQUESTS``' or the admin's own, what the call notes of the account would stay locked for all
+    workers until the provider has answered, and be lost with a request that fails.
+    """
 
     @method_decorator(csrf_protect)
     def changeform_view(
@@ -99,14 +119,12 @@ class ProviderScreen(Screen[M]):
             row = self.get_object(request, object_id)
             if not self.has_change_permission(request, row):
                 raise PermissionDenied
-            page = f"admin:{self.opts.app_label}_{self.opts.model_name}_change"
             if row is not None:
                 work(request, row)
             # Of a row that is gone, that page says so.
-            return HttpResponseRedirect(reverse(page, args=[object_id if row is None else row.pk]))
+            return HttpResponseRedirect(self._address("change", object_id if row is None else row.pk))
 
-        name = f"{self.opts.app_label}_{self.opts.model_name}_{slug}"
-        return path(f"<path:object_id>/{slug}/", self.admin_site.admin_view(view), name=name)
+        return self._path(f"<path:object_id>/{slug}/", view, slug)
 
 
 class ReadOnlyScreen(Screen[M]):

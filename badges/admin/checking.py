@@ -11,6 +11,7 @@ from django.urls import URLPattern
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from badges.admin.account_webhooks import WebhookScreen
 from badges.admin.syncing import SyncScreen
 from badges.issuing.account_checks import check
 from badges.issuing.summary import health_of, queues
@@ -19,7 +20,7 @@ from badges.models import ProviderAccount
 A = TypeVar("A", bound=ProviderAccount)
 
 
-class CheckScreen(SyncScreen[A]):
+class CheckScreen(WebhookScreen[A], SyncScreen[A]):
     """A screen of accounts that can be checked at the provider."""
 
     def get_urls(self) -> list[URLPattern]:

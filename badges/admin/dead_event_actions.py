@@ -5,22 +5,20 @@ from __future__ import annotations
 import copy
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.db import models as orm
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from badges.admin import dead_event_forms as forms
-from badges.admin.base import ReadOnlyScreen, may_change
+from badges.admin.base import ReadOnlyScreen, UnwrappedScreen, may_change
 from badges.issuing import tasks
 from badges.models import DeadEvent
 from badges.processing import replaying
@@ -31,18 +29,10 @@ ERRORS_TOLD = 5
 Status = DeadEvent.Status
 
 
-class DeadEventActions(ReadOnlyScreen[DeadEvent]):
+class DeadEventActions(UnwrappedScreen[DeadEvent], ReadOnlyScreen[DeadEvent]):
     """The actions of the list, and the buttons of the page. Whoever may change dead events may use them."""
 
     actions = ("replay", "replay_alike", "discard")
-
-    @property
-    def urls(self) -> list[URLPattern]:
-        """The addresses of all pages. With ``ATOMIC_REQUESTS`` none is one transaction: each replay is its own."""
-        patterns = super().urls
-        for pattern in patterns:
-            transaction.non_atomic_requests(pattern.callback)
-        return patterns
 
     def get_urls(self) -> list[URLPattern]:
         of_one: dict[str, Callable[..., HttpResponse]] = {
@@ -214,21 +204,9 @@ class DeadEventActions(ReadOnlyScreen[DeadEvent]):
         if not self.has_act_permission(request):
             raise PermissionDenied
 
-    def _log(self, request: HttpRequest, events: Iterable[DeadEvent], text: str) -> None:
-        user: Any = request.user
-        if rows := list(events):
-            LogEntry.objects.log_actions(user.pk, rows, CHANGE, change_message=text)
-
-    def _path(self, route: str, view: Callable[..., HttpResponse], slug: str) -> URLPattern:
-        name = f"{self.opts.app_label}_{self.opts.model_name}_{slug}"
-        return path(route, self.admin_site.admin_view(view), name=name)
-
     def _go_back(self, object_id: int | None) -> HttpResponse:
         page = self._address("change", object_id) if object_id else self._address("changelist")
         return HttpResponseRedirect(page)
-
-    def _address(self, page: str, *arguments: Any) -> str:
-        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=arguments)
 
 
 def _named(request: HttpRequest, object_id: int | None) -> list[int]:

@@ -6,14 +6,13 @@ import uuid
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
 from django.db import models as orm
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.defaultfilters import truncatechars
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -31,7 +30,7 @@ from badges.admin.base import (
     outside_link,
     user_lookups,
 )
-from badges.admin.delivery_filters import AccountFilter, AgeFilter, DueFilter, StateFilter
+from badges.admin.delivery_filters import AccountFilter, AgeFilter, DueFilter, EndpointFilter, StateFilter
 from badges.admin.generic import StackedInline
 from badges.exceptions import BadgesError
 from badges.issuing import by_hand
@@ -65,18 +64,28 @@ class DeliveryAdmin(ReadOnlyScreen[Delivery]):
 
     change_form_template = "admin/badges/delivery_change_form.html"
     # The first ones are seen on a narrow window too.
-    list_display = ("badge", "action", "status", "error", "next_time", "age", "attempts", "id")
-    list_display_links = ("badge", "id")
-    list_filter = (StateFilter, "action", DueFilter, AgeFilter, AccountFilter, BadgeOriginFilter)
-    search_fields = (*user_lookups("badge__user"), "badge__template__name", "badge__external_id")
+    list_display = ("about", "doing", "status", "error", "next_time", "age", "attempts", "id")
+    list_display_links = ("about", "id")
+    list_filter = (StateFilter, "action", DueFilter, AgeFilter, AccountFilter, EndpointFilter, BadgeOriginFilter)
+    search_fields = (
+        *user_lookups("badge__user"),
+        "badge__template__name",
+        "badge__external_id",
+        *user_lookups("callback__badge__user"),
+        "callback__badge__template__name",
+        *user_lookups("callback__review__application__user"),
+        "callback__review__application__template__name",
+    )
     search_help_text = _(
         "Username, e-mail address, name of a badge template, or identifier at the provider; or a badge's whole UUID, "
         "or the number of a delivery"
     )
     fields = (
-        "badge_link",
+        "subject_link",
         "provider_page",
         "action",
+        "endpoint",
+        "message_id",
         "status",
         "note",
         "next_time",
@@ -90,7 +99,7 @@ class DeliveryAdmin(ReadOnlyScreen[Delivery]):
     )
     readonly_fields = fields
     inlines = (AttemptInline,)
-    actions = ("retry", "cancel", "mark_done")
+    actions = ("retry", "send_again", "cancel", "mark_done")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return texts.with_what_they_wait_for(super().get_queryset(request))
@@ -98,7 +107,8 @@ class DeliveryAdmin(ReadOnlyScreen[Delivery]):
     def get_search_results(self, request: HttpRequest, queryset: orm.QuerySet[Delivery], search_term: str) -> Any:
         term = search_term.strip()
         if (found := _uuid(term)) is not None:
-            return queryset.filter(Q(badge__uuid=found) | Q(badge__external_id__iexact=term)), False
+            by_badge = Q(badge__uuid=found) | Q(badge__external_id__iexact=term) | Q(callback__badge__uuid=found)
+            return queryset.filter(by_badge | Q(callback__message_id=found)), False
         results, may_have_duplicates = super().get_search_results(request, queryset, search_term)
         if term.isascii() and term.isdecimal() and len(term) < 19:
             results |= queryset.filter(pk=int(term))
@@ -106,19 +116,39 @@ class DeliveryAdmin(ReadOnlyScreen[Delivery]):
 
     # What a delivery shows.
 
-    @admin.display(description=_("badge"))
-    def badge_link(self, obj: Delivery) -> str:
-        return change_link(obj.badge)
+    @admin.display(description=_("about"), ordering="badge")
+    def about(self, obj: Delivery) -> str:
+        return texts.subject_text(obj)
+
+    @admin.display(description=_("action"), ordering="action")
+    def doing(self, obj: Delivery) -> str:
+        return texts.action_text(obj)
+
+    @admin.display(description=_("about"))
+    def subject_link(self, obj: Delivery) -> str:
+        subject = texts.subject_of(obj)
+        return change_link(subject) if subject is not None else EMPTY
+
+    @admin.display(description=_("callback endpoint"))
+    def endpoint(self, obj: Delivery) -> str:
+        """Whom a callback tells, and what."""
+        if obj.callback is None:
+            return EMPTY
+        return format_html("{}: {}", change_link(obj.callback.endpoint), obj.callback.get_action_display())
+
+    @admin.display(description=_("message id"))
+    def message_id(self, obj: Delivery) -> str:
+        return str(obj.callback.message_id) if obj.callback is not None else EMPTY
 
     @admin.display(description=_("page at the provider"))
     def provider_page(self, obj: Delivery) -> str:
-        return outside_link(obj.badge.url)
+        return outside_link(obj.badge.url) if obj.badge is not None else EMPTY
 
     @admin.display(description=_("account"))
     def account(self, obj: Delivery) -> str:
         """The account that it needs, with its health."""
-        account = obj.badge.template.account
-        if account is None or obj.action not in PROVIDER_CALLS:
+        account = obj.own_badge.template.account if obj.action in PROVIDER_CALLS else None
+        if account is None:
             return EMPTY
         return format_html("{}: {}", change_link(account), state_text(account))
 
@@ -158,6 +188,13 @@ class DeliveryAdmin(ReadOnlyScreen[Delivery]):
         retried = by_hand.retry(queryset)
         self._log(request, retried.deliveries, gettext("Retried by hand."))
         self._tell_retried(request, retried, left=selected - len(retried.deliveries) - retried.beyond_limit)
+
+    @admin.action(description=_("Send callbacks again that were taken"), permissions=["act"])
+    def send_again(self, request: HttpRequest, queryset: orm.QuerySet[Delivery]) -> None:
+        again = by_hand.send_again(queryset)
+        self._log(request, again, gettext("Sent again by hand."))
+        text = ngettext("%d callback is sent again.", "%d callbacks are sent again.", len(again))
+        self.message_user(request, text % len(again), messages.SUCCESS if again else messages.INFO)
 
     @admin.action(description=_("Cancel..."), permissions=["act"])
     def cancel(self, request: HttpRequest, queryset: orm.QuerySet[Delivery]) -> HttpResponse:
@@ -237,17 +274,9 @@ class DeliveryAdmin(ReadOnlyScreen[Delivery]):
                 "number": delivery.pk,
                 "action": delivery.get_action_display(),
             }
-            context["subtitle"] = str(delivery.badge)
+            context["subtitle"] = texts.subject_text(delivery)
         context["may_act"] = delivery is not None and self.has_act_permission(request) and by_hand.may_end(delivery)
         return super().render_change_form(request, context, *args, **kwargs)
-
-    def _address(self, page: str, *arguments: Any) -> str:
-        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}", args=arguments)
-
-    def _log(self, request: HttpRequest, deliveries: Any, text: str) -> None:
-        user: Any = request.user
-        if deliveries:
-            LogEntry.objects.log_actions(user.pk, deliveries, CHANGE, change_message=text)
 
     def _tell_retried(self, request: HttpRequest, retried: by_hand.Retried, *, left: int) -> None:
         if retried.done:

@@ -14,8 +14,9 @@ from django.utils.translation import gettext_lazy as _
 
 from badges.admin.base import provider_label
 from badges.issuing import health
+from badges.issuing.callback_health import resting_endpoints
 from badges.issuing.deliveries import PROVIDER_CALLS, due
-from badges.models import Delivery, ProviderAccount
+from badges.models import CallbackEndpoint, Delivery, ProviderAccount
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -57,6 +58,24 @@ class AccountFilter(admin.SimpleListFilter):
         return queryset.filter(action__in=PROVIDER_CALLS, badge__template__account=int(value))
 
 
+class EndpointFilter(admin.SimpleListFilter):
+    """By the endpoint that a callback goes to."""
+
+    title = _("callback endpoint")
+    parameter_name = "endpoint"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(pk), name) for pk, name in CallbackEndpoint.objects.order_by("name").values_list("pk", "name")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
+        value = self.value()
+        if value is None:
+            return queryset
+        if not value.isdecimal() or len(value) > 18:
+            return queryset.none()
+        return queryset.filter(callback__endpoint=int(value))
+
+
 class AgeFilter(admin.SimpleListFilter):
     """By how long ago a delivery was written."""
 
@@ -85,7 +104,7 @@ class DueFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [
             ("now", gettext("due now")),
-            ("account", gettext("waits for its account")),
+            ("account", gettext("waits for its account or endpoint")),
             ("later", gettext("later")),
         ]
 
@@ -94,7 +113,9 @@ class DueFilter(admin.SimpleListFilter):
         if value is None:
             return queryset
         now = timezone.now()
-        needs_blocked = Q(action__in=PROVIDER_CALLS, badge__template__account_id__in=health.blocked_accounts(now))
+        needs_blocked = Q(action__in=PROVIDER_CALLS, badge__template__account_id__in=health.blocked_accounts(now)) | Q(
+            callback__endpoint_id__in=resting_endpoints()
+        )
         if value == "now":
             return queryset.filter(pk__in=due(now).values("pk")).exclude(needs_blocked)
         if value == "account":

@@ -17,18 +17,58 @@ from badges.admin.base import EMPTY
 from badges.issuing.by_hand import has_lost_its_worker
 from badges.issuing.deliveries import LANES, PROVIDER_CALLS
 from badges.issuing.summary import AccountState, health_of, state_of
-from badges.models import AccountHealth, Delivery
+from badges.models import AccountHealth, Application, Badge, Delivery
 
 
 def with_what_they_wait_for(deliveries: QuerySet[Delivery]) -> Any:
     """Deliveries with all that :func:`next_time` needs, so that a list costs no query a row."""
     earlier = Delivery.objects.filter(badge=OuterRef("badge"), pk__lt=OuterRef("pk"), status__in=Delivery.OPEN)
     announced, called = (Q(Exists(earlier.filter(action__in=lane)), action__in=lane) for lane in LANES)
-    return (
-        deliveries.select_related("badge__user", "badge__template__account__health")
-        .defer("badge__template__account__api_key")
-        .annotate(is_behind=announced | called)
+    to_the_same = Delivery.objects.filter(
+        callback__endpoint=OuterRef("callback__endpoint"), pk__lt=OuterRef("pk"), status__in=Delivery.OPEN
     )
+    of_badge = Exists(to_the_same.filter(callback__badge=OuterRef("callback__badge")))
+    of_application = Exists(to_the_same.filter(callback__review__application=OuterRef("callback__review__application")))
+    told = Q(of_badge | of_application, action=Delivery.Action.CALLBACK)
+    return (
+        deliveries.select_related(
+            "badge__user",
+            "badge__template__account__health",
+            "callback__endpoint",
+            "callback__badge__user",
+            "callback__badge__template",
+            "callback__review__application__template",
+        )
+        .defer("badge__template__account__api_key", "callback__endpoint__secret")
+        .annotate(is_behind=announced | called | told)
+    )
+
+
+def subject_of(delivery: Delivery) -> Badge | Application | None:
+    """What a delivery is about: a badge, or the application that was reviewed."""
+    callback = delivery.callback
+    if callback is None:
+        return delivery.badge
+    return callback.badge if callback.review is None else callback.review.application
+
+
+def subject_text(delivery: Delivery) -> str:
+    """The same in words."""
+    subject = subject_of(delivery)
+    if isinstance(subject, Application):
+        return gettext("application %(number)s for %(template)s") % {"number": subject, "template": subject.template}
+    return str(subject) if subject is not None else EMPTY
+
+
+def action_text(delivery: Delivery) -> str:
+    """What is to be done; of a callback, what it tells whom."""
+    callback = delivery.callback
+    if callback is None:
+        return delivery.get_action_display()
+    return gettext("callback (%(action)s) to %(endpoint)s") % {
+        "action": callback.get_action_display(),
+        "endpoint": callback.endpoint,
+    }
 
 
 def moment(value: datetime | None) -> str:
@@ -69,7 +109,7 @@ def took(duration_ms: int) -> str:
 
 def health_behind(delivery: Delivery) -> AccountHealth | None:
     """The health of the account that a delivery needs, if it needs one and something is known of it."""
-    account = delivery.badge.template.account if delivery.action in PROVIDER_CALLS else None
+    account = delivery.own_badge.template.account if delivery.action in PROVIDER_CALLS else None
     return None if account is None else health_of(account)
 
 
@@ -92,6 +132,8 @@ def _time_of_waiting(delivery: Any, due_at: datetime) -> str:
         return gettext("when the one before it is finished")
     if health is not None and health.paused_until is not None:
         due_at = max(due_at, health.paused_until)
+    if delivery.callback is not None and delivery.callback.endpoint.paused_until is not None:
+        due_at = max(due_at, delivery.callback.endpoint.paused_until)
     if due_at <= now:
         return gettext("due now")
     return moment(due_at)

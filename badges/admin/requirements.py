@@ -104,7 +104,7 @@ class RequirementFormSet(BaseInlineFormSet[BadgeRequirement, BadgeTemplate, Requ
     def clean(self) -> None:
         super().clean()
         left = [form for form in self.forms if form not in self.deleted_forms and self._counts(form)]
-        if self.instance.is_active and not left:
+        if self.instance.is_active and not left and not activation.is_earned_otherwise(self.instance):
             raise ValidationError(activation.needs_requirement(self.instance))
 
     def _counts(self, form: RequirementForm) -> bool:

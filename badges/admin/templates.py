@@ -23,11 +23,19 @@ from badges.admin.base import (
     outside_link,
     provider_label,
 )
+from badges.admin.criteria import CopiesCriteria, CriterionInline
 from badges.admin.event_forms import GROUPS_LIST, group_suggestions
 from badges.admin.generic import ModelForm
 from badges.admin.requirements import PenaltyInline, RequirementInline
 from badges.exceptions import BadgesError
-from badges.models import AccredibleGroup, BadgeRequirement, BadgeTemplate, CredlyBadgeTemplate, ProviderAccount
+from badges.models import (
+    AccredibleGroup,
+    BadgeKitTemplate,
+    BadgeRequirement,
+    BadgeTemplate,
+    CredlyBadgeTemplate,
+    ProviderAccount,
+)
 from badges.providers import registry
 
 T = TypeVar("T", bound=BadgeTemplate)
@@ -71,7 +79,9 @@ class TemplateForm(ModelForm[BadgeTemplate]):
             if cleaned["external_id"] and not cleaned["account"]:
                 raise ValidationError({"account": gettext("Choose the account that the identifier belongs to.")})
         # With the requirements on the same page their formset decides: it sees those that are added or deleted now.
-        if cleaned.get("is_active") and not self.has_inline_requirements and not self._has_requirement():
+        is_without = not self.has_inline_requirements and not self._has_requirement()
+        is_applied_for = cleaned.get("takes_applications") or cleaned.get("awards_on_approval")
+        if cleaned.get("is_active") and is_without and not is_applied_for:
             raise ValidationError({"is_active": activation.needs_requirement(self.instance)})
         return cleaned
 
@@ -79,16 +89,22 @@ class TemplateForm(ModelForm[BadgeTemplate]):
         return not self.instance._state.adding and self.instance.requirements.exists()
 
 
-class TemplateScreen(Screen[T]):
+class TemplateScreen(CopiesCriteria, Screen[T]):
     """What the three screens of templates share."""
 
     form: Any = TemplateForm
     change_form_template = "admin/badges/event_change_form.html"
     list_display: Any = ("name", "origin_name", "account", "state", "is_active", "requirement_count")
-    list_filter: ClassVar[Any] = ("is_active", "state", ("account", admin.RelatedOnlyFieldListFilter), "site")
+    list_filter: ClassVar[Any] = (
+        "is_active",
+        "state",
+        "takes_applications",
+        ("account", admin.RelatedOnlyFieldListFilter),
+        "site",
+    )
     list_select_related: ClassVar[Any] = ("account",)
     search_fields: ClassVar[Any] = ("name", "external_id")
-    actions: Any = ("activate", "deactivate")
+    actions: Any = ("activate", "deactivate", "copy_criteria")
     always_read_only = ("image", "uuid", "origin_name", "state", "skills_list", "criteria_list")
 
     @admin.display(description=_("origin"), ordering="provider")
@@ -135,12 +151,14 @@ class TemplateScreen(Screen[T]):
 
     def get_inlines(self, request: HttpRequest, obj: T | None) -> Any:
         # A penalty resets requirements that are stored.
-        return (RequirementInline,) if obj is None else (RequirementInline, PenaltyInline)
+        inlines = (RequirementInline, CriterionInline)
+        return inlines if obj is None else (RequirementInline, PenaltyInline, CriterionInline)
 
     def get_fieldsets(self, request: HttpRequest, obj: T | None = None) -> Any:
         return (
             (_("Generic"), {"fields": ("site", "is_active")}),
             (_("Badge template"), {"fields": self._template_fields(obj)}),
+            (_("Applications"), {"fields": ("takes_applications", "awards_on_approval")}),
             *(((_("Provider"), {"fields": fields}),) if (fields := self._provider_fields(obj)) else ()),
         )
 
@@ -248,3 +266,7 @@ class CredlyBadgeTemplateAdmin(SyncedTemplateScreen[CredlyBadgeTemplate]):
 
 class AccredibleGroupAdmin(SyncedTemplateScreen[AccredibleGroup]):
     """Accredible's groups."""
+
+
+class BadgeKitTemplateAdmin(SyncedTemplateScreen[BadgeKitTemplate]):
+    """Badges of BadgeKit systems."""

@@ -4,15 +4,34 @@ from __future__ import annotations
 
 from django.core.checks import Tags, register
 
+from badges.checks.applications import check_file_types
 from badges.checks.bus import check_event_bus
+from badges.checks.callbacks import check_callbacks, check_private_addresses
 from badges.checks.project import check_accounts, check_sandbox, check_settings
+from badges.checks.webhooks import check_addresses, check_open_address
 
-__all__ = ["check_accounts", "check_event_bus", "check_sandbox", "check_settings", "register_checks"]
+__all__ = [
+    "check_accounts",
+    "check_addresses",
+    "check_callbacks",
+    "check_event_bus",
+    "check_file_types",
+    "check_open_address",
+    "check_private_addresses",
+    "check_sandbox",
+    "check_settings",
+    "register_checks",
+]
 
 
 def register_checks() -> None:
     """Have the checks run with Django's own."""
     register(check_settings)
     register(check_event_bus)
+    register(check_file_types)
+    register(check_addresses, Tags.urls)
     register(check_accounts, Tags.database)
+    register(check_callbacks, Tags.database)
     register(check_sandbox, deploy=True)
+    register(check_private_addresses, deploy=True)
+    register(check_open_address, Tags.database, deploy=True)

@@ -228,14 +228,14 @@ def _providers(config: BadgesConfig) -> Iterator[CheckMessage]:
             f"{prefix}OAUTH_TOKEN_URL": found.address("OAUTH_TOKEN_URL"),
         }
         for key, url in addresses.items():
-            yield from _address(slug, key, url, is_declared=key in cls.settings_defaults)
+            yield from _address(slug, key, url, has_default=bool(cls.settings_defaults.get(key)))
 
 
-def _address(slug: str, key: str, url: str, *, is_declared: bool) -> Iterator[CheckMessage]:
+def _address(slug: str, key: str, url: str, *, has_default: bool) -> Iterator[CheckMessage]:
     where = f'BADGES_CONFIG["{slug}"]["{key}"]'
     parts = split_address(url)
     if not url:
-        if is_declared:
+        if has_default:
             yield Error(f"{where} is empty.", hint="Leave the key out for the default.", id="badges.E004")
     elif parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
         yield Error(f"{where} is not a web address.", hint="It must start with https://.", id="badges.E004")

@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from badges.eventbus.kinds import DURABLE_CONSUMER
 from badges.management.spans import WIDTH
-from badges.models import AccountHealth, Badge, BadgeTemplate, Delivery, ProviderAccount, TemplateSync
+from badges.models import AccountHealth, Badge, BadgeTemplate, Delivery, ProviderAccount, TemplateSync, WebhookEvent
 from tests import factories
 from tests.factories import DeliveryFactory
 
@@ -245,6 +245,14 @@ class TestTheJSON:
                 "oldest_waiting_seconds": None,
                 "dead": 0,
             },
+            "callbacks": {
+                "waiting": 0,
+                "oldest_waiting_at": None,
+                "oldest_waiting_seconds": None,
+                "dead": 0,
+                "resting": [],
+            },
+            "inbox": {"waiting": 0, "oldest_waiting_at": None, "oldest_waiting_seconds": None, "dead": 0},
             "events": {"dead": 2, "by_kind": {"failed": 1, "unreadable": 1, "unknown_type": 0, "lost": 0}},
             "bus": {"error": "", "note": "No consumer of this app has run yet.", "groups": []},
         }
@@ -315,12 +323,12 @@ def test_nothing_secret_is_printed(output: str) -> None:
     acme = account(stopped_at=timezone.now(), refused_key="f" * 64)
     waiting(acme, badge__user__username="anna")
     text = run("--format", output)[1]
-    for secret in (SECRET, acme.webhook_token, "f" * 64, "anna"):
+    for secret in (SECRET, str(acme.webhook_secret), "f" * 64, "anna"):
         assert secret not in text
 
 
 @pytest.mark.parametrize("number", [1, 300])
-def test_takes_5_queries_however_much_there_is(number: int, django_assert_num_queries: Any) -> None:
+def test_takes_7_queries_however_much_there_is(number: int, django_assert_num_queries: Any) -> None:
     accounts = ProviderAccount.objects.bulk_create(
         ProviderAccount(provider="credly", name=f"A{n}") for n in range(number)
     )
@@ -330,5 +338,62 @@ def test_takes_5_queries_however_much_there_is(number: int, django_assert_num_qu
     user, now = factories.UserFactory(), timezone.now()
     badges = Badge.objects.bulk_create(Badge(user=user, template=one, awarded_at=now) for one in templates)
     Delivery.objects.bulk_create(Delivery(badge=badge, action=Action.ISSUE) for badge in badges)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(7):
         assert as_json()[1]["waiting"] == number
+
+
+def test_tells_of_endpoints_that_rest() -> None:
+    until = timezone.now() + timedelta(hours=1)
+    endpoint = factories.CallbackEndpointFactory(
+        name="Backpack", failures=5, paused_until=until, last_error="It is away."
+    )
+    factories.CallbackDeliveryFactory(callback__endpoint=endpoint)
+    factories.CallbackDeliveryFactory(callback__endpoint=endpoint, status="dead")
+
+    text = run()[1]
+    assert 'the endpoint "Backpack" rests until' in text
+    assert "It is away." in text
+    _, told = as_json()
+    assert (told["waiting"], told["dead"]) == (1, 1)
+    assert (told["callbacks"]["waiting"], told["callbacks"]["dead"]) == (1, 1)
+    assert told["callbacks"]["resting"] == [
+        {
+            "id": endpoint.pk,
+            "name": "Backpack",
+            "resting_until": until.isoformat(timespec="seconds"),
+            "failures": 5,
+            "last_error": "It is away.",
+        }
+    ]
+
+
+class TestTheInbox:
+    """Events that providers sent, and that are not applied."""
+
+    def event(self, hours: float, **values: Any) -> None:
+        """An event that came so long ago."""
+        WebhookEvent.objects.create(
+            account=factories.CredlyOrganizationFactory(),
+            event_id=f"{hours} {values}",
+            event_type="badge.created",
+            body="{}",
+            received_at=timezone.now() - HOUR * hours,
+            **values,
+        )
+
+    @pytest.mark.parametrize(("hours", "status"), [(0.9, 0), (1.1, 1)])
+    def test_makes_it_1_once_the_oldest_one_is_older_than_an_hour(self, hours: float, status: int) -> None:
+        self.event(hours)
+        assert run()[0] == status
+
+    def test_makes_it_1_where_one_was_given_up_unless_that_is_ignored(self) -> None:
+        self.event(9, status=WebhookEvent.Status.DEAD)
+        assert "1 webhook event was given up" in run()[1]
+        assert (run()[0], run("--ignore-dead")[0]) == (1, 0)
+
+    def test_is_told_in_numbers(self) -> None:
+        self.event(0.5)
+        self.event(9, status=WebhookEvent.Status.DEAD)
+        self.event(9, status=WebhookEvent.Status.PROCESSED)
+        told = as_json()[1]["inbox"]
+        assert (told["waiting"], told["oldest_waiting_seconds"], told["dead"]) == (1, 1800, 1)

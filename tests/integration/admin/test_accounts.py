@@ -128,6 +128,7 @@ class TestAnyProvider:
         page = admin_client.get(url("provideraccount", "add"))
         assert page.context["adminform"].form.fields["provider"].choices == [
             ("accredible", "Accredible"),
+            ("badgekit", "BadgeKit"),
             ("credly", "Credly"),
             ("fake", "Fake"),
             ("unlisted", "Unlisted"),
@@ -206,7 +207,7 @@ class TestKey:
         page = submit(admin_client, url("credlyorganization", organization.pk, "change"), name="Renamed")
         assert "enter the API key again in the admin" in errors(page)
         submit(admin_client, url("credlyorganization", organization.pk, "change"), new_key="new")
-        organization.refresh_from_db()
+        organization.refresh_from_db(fields=["api_key"])
         assert organization.api_key == "new"
 
     def test_from_the_settings_it_cannot_be_entered(

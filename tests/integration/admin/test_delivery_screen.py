@@ -30,7 +30,7 @@ def at_credly(**values: Any) -> Delivery:
 
 def health_of(delivery: Delivery, **values: Any) -> AccountHealth:
     """The health of the account that a delivery needs."""
-    account = delivery.badge.template.account
+    account = delivery.own_badge.template.account
     assert account is not None
     return AccountHealth.objects.create(account=account, **values)
 
@@ -143,7 +143,7 @@ class TestTheList:
         issue, _ = at_credly(), at_credly()
         revocation = DeliveryFactory(badge=issue.badge, action=Action.REVOKE)
         DeliveryFactory(badge=issue.badge, action=Action.ANNOUNCE_AWARDED)
-        account = issue.badge.template.account_id
+        account = issue.own_badge.template.account_id
         assert listed(admin_client, account=account) == [revocation, issue]
         assert listed(admin_client, account=account, action__exact="revoke") == [revocation]
         assert listed(admin_client, account="9" * 30) == listed(admin_client, account="x") == []
@@ -151,7 +151,7 @@ class TestTheList:
     def test_finds_by_learner_template_identifier_uuid_and_number(self, admin_client: Client) -> None:
         wanted = at_credly(badge__user__username="anna", badge__external_id=str(uuid.uuid4()))
         at_credly()
-        badge = wanted.badge
+        badge = wanted.own_badge
         for term in ("anna", "anna@example.com", badge.template.name, badge.external_id, str(badge.uuid)):
             assert listed(admin_client, q=term) == [wanted], term
         assert wanted in listed(admin_client, q=str(wanted.pk))

@@ -16,6 +16,9 @@ SCREENS = [
     "accredibleapiconfig",
     "accrediblegroup",
     "badge",
+    "badgekitbadge",
+    "badgekitsystem",
+    "badgekittemplate",
     "badgepenalty",
     "badgeprogress",
     "badgerequirement",
@@ -26,6 +29,7 @@ SCREENS = [
     "credlyorganization",
     "deadevent",
     "delivery",
+    "employeerecord",
     "provideraccount",
 ]
 

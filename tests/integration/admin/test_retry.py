@@ -119,7 +119,7 @@ def test_retrying_needs_the_permission_to_change(staff: Staff) -> None:
 def at_credly(**health: Any) -> Delivery:
     """A dead delivery whose account's health is known."""
     dead: Delivery = DeliveryFactory(badge__template=CredlyBadgeTemplateFactory(), status=Status.DEAD)
-    account = dead.badge.template.account
+    account = dead.own_badge.template.account
     assert account is not None
     AccountHealth.objects.create(account=account, **health)
     return dead
