@@ -76,7 +76,7 @@ format: $(DEV) ## Format the code, and mend what can be mended by itself
 	@$(BIN)/ruff format .
 
 .PHONY: bench
-bench: $(DEV) system-packages $(MYSQL) ## Measure what an event, a sweep, a delivery and the consumer cost (half an hour)
+bench: $(DEV) system-packages $(MYSQL) ## Measure what an event, a sweep, a delivery, the consumer and a webhook cost (half an hour)
 	@status=0; \
 	$(BIN)/python -m benchmarks events || status=1; \
 	$(BIN)/python -m tests.servers --optional postgresql -- $(BIN)/python -m benchmarks sweep || status=1; \
@@ -85,6 +85,7 @@ bench: $(DEV) system-packages $(MYSQL) ## Measure what an event, a sweep, a deli
 	$(BIN)/python -m tests.servers --optional postgresql -- $(BIN)/python -m benchmarks consumer || status=1; \
 	$(BIN)/python -m tests.servers --optional postgresql -- $(BIN)/python -m benchmarks memory || status=1; \
 	$(BIN)/python -m tests.servers --optional mariadb -- $(BIN)/python -m benchmarks consumer || status=1; \
+	$(BIN)/python -m tests.servers --optional postgresql -- $(BIN)/python -m benchmarks webhooks || status=1; \
 	exit $$status
 
 .PHONY: docs

@@ -1,9 +1,11 @@
-"""``python -m benchmarks [PART ...]``: what an event, a sweep, a delivery and the consumer cost. All without a name.
+"""``python -m benchmarks [PART ...]``: what an event, a sweep, a delivery, a webhook and the consumer cost.
+
+All of them without a name.
 
 ``events`` runs on SQLite. The others run on the database of ``BADGES_TEST_DATABASE_URL``, which has to be empty, or
 on SQLite in a temporary folder; ``make bench`` starts PostgreSQL and MariaDB for them. ``consumer`` and ``memory`` take
-the Redis of ``BADGES_TEST_REDIS_URL``, or start one. Exits with 1 where a promised figure does not hold; ``consumer``
-and ``memory`` say so instead, because theirs are ratios of rates.
+the Redis of ``BADGES_TEST_REDIS_URL``, or start one. Exits with 1 where a promised figure does not hold; ``consumer``,
+``memory`` and ``webhooks`` say so instead, because theirs depend on the machine.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks import consumer_costs, consumer_memory, event_costs, sweep_costs, worker_costs
+from benchmarks import consumer_costs, consumer_memory, event_costs, sweep_costs, webhook_costs, worker_costs
 from benchmarks.consumer_report import ROUNDS, Options
 
 PARTS: Mapping[str, Callable[[Options], int]] = {
@@ -22,6 +24,7 @@ PARTS: Mapping[str, Callable[[Options], int]] = {
     "workers": lambda options: worker_costs.run(options.largest),
     "consumer": consumer_costs.run,
     "memory": consumer_memory.run,
+    "webhooks": lambda options: webhook_costs.run(options.largest),
 }
 
 
@@ -32,7 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"one of {', '.join(PARTS)}")
     parser.add_argument(
-        "--largest", type=int, metavar="N", help="how many templates, rows or awards are the most (for a quick look)"
+        "--largest",
+        type=int,
+        metavar="N",
+        help="how many templates, rows, awards or posts are the most (for a quick look)",
     )
     parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N", help="consumer: turns of the contenders")
     parser.add_argument(

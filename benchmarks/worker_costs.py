@@ -73,8 +73,8 @@ def promises(rates: dict[int, float], with_ceiling: float, bound: float) -> list
 
 
 @contextmanager
-def sandbox() -> Iterator[str]:
-    """The provider sandbox as a process, slow; gives its address."""
+def sandbox(delay: float = ANSWER_S) -> Iterator[str]:
+    """The provider sandbox as a process, slow by so many seconds; gives its address."""
     seed = {"credly": [{**ORGANIZATION, "templates": [{"id": TEMPLATE, "name": "Bench", "state": "active"}]}]}
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(seed, file)
@@ -84,7 +84,7 @@ def sandbox() -> Iterator[str]:
             assert process.stdout is not None
             try:
                 url = process.stdout.readline().strip().split()[-1].rstrip("/")
-                fault = json.dumps({"kind": "delay", "delay": ANSWER_S, "path": "^/credly/"}).encode()
+                fault = json.dumps({"kind": "delay", "delay": delay, "path": "^/credly/"}).encode()
                 with urllib.request.urlopen(f"{url}/_sandbox/faults", data=fault, timeout=10):
                     yield url
             finally:

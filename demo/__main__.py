@@ -35,10 +35,10 @@ def main(arguments: Sequence[str]) -> int:
             _set_django_up()
             from demo import steps
 
-            consumer = steps.run(stack, sandbox)
+            running = steps.run(stack, sandbox)
             complete = True
             if options.keep:
-                steps.keep(stack, sandbox, consumer)
+                steps.keep(sandbox, running)
     except KeyboardInterrupt:
         print("\nStopped.", flush=True)
         return 0 if complete else 130

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import redis
 from attrs import frozen
 from django.conf import settings
 
-from badges.models import Badge, BadgeProgress, BadgeTemplate, Delivery
+from badges.models import Badge, BadgeProgress, BadgeTemplate, Delivery, WebhookEvent
 from demo.scenario import TOPIC, Expected, Templates
 
 
@@ -54,6 +54,11 @@ def all_found() -> list[Found]:
     return [find(record) for record in records]
 
 
+def badges_of(learner: str) -> list[Found]:
+    """What a learner has that is issued at a provider."""
+    return [one for one in all_found() if one.learner == learner and one.external_id]
+
+
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 
@@ -69,6 +74,18 @@ def issued_table() -> Table:
     """What the providers hold: head and rows."""
     rows = [(one.learner, one.state, one.external_id, one.url) for one in all_found() if one.external_id]
     return ("learner", "state", "external id", "address"), rows
+
+
+def inbox_table(event_ids: Collection[str]) -> Table:
+    """What became of some of the provider's events, in the order in which they happened: head and rows."""
+    found = WebhookEvent.objects.filter(event_id__in=event_ids).order_by("occurred_at", "pk")
+    rows = [(event.event_type, event.status, " ".join(event.note.split())) for event in found]
+    return ("event", "is", "what it changed"), rows
+
+
+def is_inbox_done() -> bool:
+    """Whether every webhook that came is processed, or was of no interest."""
+    return not WebhookEvent.objects.filter(status__in=WebhookEvent.OPEN).exists()
 
 
 def verify(expected: Sequence[Expected], templates: Templates, at_providers: Mapping[str, Any]) -> None:
@@ -88,6 +105,9 @@ def verify(expected: Sequence[Expected], templates: Templates, at_providers: Map
         wrong += _differences(wanted[key], found[key], templates.by_kind(wanted[key].template))
     if unfinished := list(Delivery.objects.exclude(status=Delivery.Status.DONE).order_by("pk")):
         wrong += [f"Delivery {row.pk} ({row.action}) is {row.status}: {row.last_error}" for row in unfinished]
+    ended = (WebhookEvent.Status.PROCESSED, WebhookEvent.Status.IGNORED)
+    for event in WebhookEvent.objects.exclude(status__in=ended).order_by("pk"):
+        wrong.append(f"Webhook event {event.pk} ({event.event_type}) is {event.status}: {event.last_error}")
     wrong += _disagreements(at_providers)
     if wrong:
         raise Unexpected("\n".join(sorted(wrong)))

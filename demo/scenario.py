@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from attrs import frozen
 from django.core.management import call_command
+from django.urls import reverse
 
 from badges.models import (
     AccredibleAPIConfig,
@@ -27,6 +28,13 @@ from demo.sandbox import seed
 PASSING = "org.openedx.learning.course.passing.status.updated.v1"
 CCX_PASSING = "org.openedx.learning.ccx.course.passing.status.updated.v1"
 TOPIC = "learning-badges-lifecycle"
+
+
+WANTED = (
+    *("badge.created", "badge.deleted", "badge.privacy.changed", "badge.state.changed"),
+    *("badge_template.created", "badge_template.changed", "badge_template.deleted"),
+)
+"""The events that the organization has chosen at Credly: the others would tell of the same badges once more."""
 
 
 @frozen
@@ -130,10 +138,13 @@ LATER_DEEDS = (
     Deed(EMMA, WEB, passes=False),
 )
 LATER_RESULTS = (
-    *FIRST_RESULTS[:4],
+    Expected(ANNA, "credly", 2, 2, "awarded", frozenset({"accepted"})),
+    *FIRST_RESULTS[1:4],
     Expected(DAVID, "credly", 1, 2, "revoked", frozenset({"revoked"})),
     Expected(EMMA, "accredible", 0, 1, "revoked", frozenset({"expired"})),
 )
+ACCEPTS = ANNA
+"""Who accepts her badge at Credly."""
 MISSING_DEED = Deed(CARLA, STATISTICS)
 """What keeps a learner from her badge at the end."""
 
@@ -158,6 +169,13 @@ def add_accounts() -> None:
         CredlyOrganization(name="Sandbox University", external_id=seed.ORGANIZATION_ID, api_key=seed.ORGANIZATION_TOKEN)
     )
     _save(AccredibleAPIConfig(name="Sandbox Academy", api_key=seed.ACCREDIBLE_KEY))
+
+
+def webhook_address(base_url: str) -> str:
+    """Where Credly is to call back for the organization: staff copies it from the admin. It holds a secret."""
+    account = CredlyOrganization.objects.get(external_id=seed.ORGANIZATION_ID)
+    path = reverse("badges:webhook-secret", args=(account.provider, account.pk, str(account.webhook_secret)))
+    return f"{base_url}{path}"
 
 
 def synchronize(output: Lines) -> None:

@@ -76,6 +76,8 @@ LOGGING: dict[str, Any] = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)-8s %(name)s: %(message)s"}},
     "handlers": {"file": {"class": "logging.FileHandler", "filename": VAR / "django.log", "formatter": "line"}},
     "root": {"handlers": ["file"], "level": "INFO"},
+    # The development server logs the address of every request, and those of webhooks hold a secret.
+    "loggers": {"django.server": {"level": "CRITICAL", "propagate": False}},
 }
 
 BADGES_ENABLED = True
@@ -85,6 +87,8 @@ BADGES_CONFIG = {
         "org.openedx.learning.course.passing.status.updated.v1",
         "org.openedx.learning.ccx.course.passing.status.updated.v1",
     ],
+    # Nobody wants to watch a demo wait.
+    "consumer": {"sweep_every": 1},
     "credly": {
         "CREDLY_SANDBOX_BASE_URL": f"{SERVERS['sandbox']}/credly/",
         "CREDLY_SANDBOX_API_BASE_URL": f"{SERVERS['sandbox']}/credly/v1/",

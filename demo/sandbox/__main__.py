@@ -15,12 +15,14 @@ from demo.sandbox.server import SandboxServer
 READY = "Provider sandbox ready at "
 
 DESCRIPTION = """\
-A local server that behaves as the documents say Credly and Accredible do: templates and groups, issuing, duplicates,
-revocation, expiry, paging, authentication, events, and faults to switch on. Everything is in memory.
+A local server that behaves as the documents say Credly, Accredible and BadgeKit do: templates and groups, issuing,
+duplicates, revocation, expiry, paging, authentication, events, webhooks, and faults to switch on. Everything is in
+memory.
 
   Credly      CREDLY_API_BASE_URL      = http://HOST:PORT/credly/v1/
               CREDLY_OAUTH_TOKEN_URL   = http://HOST:PORT/credly/oauth/token
   Accredible  ACCREDIBLE_API_BASE_URL  = http://HOST:PORT/accredible/v1/
+  BadgeKit    BADGEKIT_API_BASE_URL    = http://HOST:PORT/badgekit/
 """
 EPILOG = f"""\
 seeded accounts:
@@ -29,6 +31,9 @@ seeded accounts:
   Credly organization {seed.LARGE_ORGANIZATION_ID}, token {seed.LARGE_ORGANIZATION_TOKEN}: {seed.MANY} templates
   Accredible key {seed.ACCREDIBLE_KEY}
   Accredible key {seed.LARGE_ACCREDIBLE_KEY}: {seed.MANY} groups, no credits
+  BadgeKit system {seed.BADGEKIT_SYSTEM}, key {seed.BADGEKIT_KEY}, secret {seed.BADGEKIT_SECRET}
+    or key master, secret {seed.BADGEKIT_MASTER_SECRET}
+  BadgeKit system {seed.LARGE_BADGEKIT_SYSTEM}, key master: {seed.MANY} badges
 
 examples:
   curl http://127.0.0.1:8765/_sandbox/state

@@ -1,28 +1,25 @@
 """Credly's Web Service API, below ``/credly/v1/``.
 
-Where the documents are silent, the sandbox takes the stricter of the likely behaviours: revoking a revoked badge is
-refused, a key of one organization does not see another, and Basic authentication needs the colon. A badge that is
-revoked, rejected or replaced does not count as a duplicate.
+Where the documents are silent, the sandbox takes the stricter of the likely behaviours: a key of one organization does
+not see another, and Basic authentication needs the colon.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import re
-import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
 
-from demo.sandbox import oauth
+from demo.sandbox import credly_badges, oauth
+from demo.sandbox import credly_shapes as shapes
+from demo.sandbox.credly_badges import refusal as _refusal
 from demo.sandbox.messages import Json, Refusal, Reply, Request
-from demo.sandbox.store import Store, now
+from demo.sandbox.store import Store
 
 PER_PAGE = 50
-HELD_STATES = ("pending", "accepted")
 SORTABLE = ("created_at", "issued_at", "state_updated_at", "updated_at")
-BEHAVIORS = ("allow", "deny", "replace")
-REQUIRED = ("recipient_email", "issued_to_first_name", "issued_to_last_name", "badge_template_id", "issued_at")
+CHANGEABLE = {"webhook_url": str, "allowed_webhooks": list}
+"""What can be changed of the organization's profile here."""
 
 
 def handle(store: Store, request: Request) -> Reply:
@@ -30,40 +27,13 @@ def handle(store: Store, request: Request) -> Reply:
     organization = _authenticate(store, request)
     parts = request.parts[2:]
     if parts == ("organizations",) and request.method == "GET":
-        return _page(request, [_organization(organization)])
+        return _page(request, [shapes.organization(organization)])
     if len(parts) < 2 or parts[0] != "organizations" or parts[1] != organization["id"]:
         raise _refusal(404, "Not found")
     route = _ROUTES.get((request.method, len(parts), *parts[2:3], *parts[4:5]))
     if route is None:
         raise _refusal(404, "Not found")
     return route(store, request, organization)
-
-
-def decide(store: Store, badge_id: str, state: str) -> Json | None:
-    """The learner accepts or rejects a pending badge; gives the badge, or None where there is no such pending badge."""
-    badge = store.badges.get(badge_id)
-    if badge is None or badge["state"] != "pending":
-        return None
-    _change_state(store, badge, state)
-    return badge
-
-
-def revoke(store: Store, badge_id: str, reason: str) -> Json | None:
-    """A person revokes a badge; gives it, or None where there is none that can be revoked."""
-    badge = store.badges.get(badge_id)
-    if badge is None or badge["state"] in ("revoked", "replaced"):
-        return None
-    badge["revocation_reason"] = reason
-    _change_state(store, badge, "revoked")
-    return badge
-
-
-def delete(store: Store, badge_id: str) -> Json | None:
-    """Somebody deletes a badge; gives what it was, or None where there is none."""
-    badge = store.badges.pop(badge_id, None)
-    if badge is not None:
-        store.add_event(badge["organization_id"], "badge.deleted", "badge", badge_id, badge)
-    return badge
 
 
 def _authenticate(store: Store, request: Request) -> Json:
@@ -85,7 +55,18 @@ def _authenticate(store: Store, request: Request) -> Json:
 
 
 def _show_organization(store: Store, request: Request, organization: Json) -> Reply:
-    return _data(200, _organization(organization))
+    return _data(200, shapes.organization(organization))
+
+
+def _change_organization(store: Store, request: Request, organization: Json) -> Reply:
+    """Change the profile (Credly, Webhooks: "Requirements"); what is not known here is passed over."""
+    asked = request.json()
+    values = {name: asked[name] for name in CHANGEABLE if name in asked}
+    for name, value in values.items():
+        if value is not None and not isinstance(value, CHANGEABLE[name]):
+            raise _refusal(422, f"{name.replace('_', ' ').capitalize()} is invalid")
+    organization.update(values)
+    return _data(200, shapes.organization(organization))
 
 
 def _list_templates(store: Store, request: Request, organization: Json) -> Reply:
@@ -96,11 +77,11 @@ def _list_templates(store: Store, request: Request, organization: Json) -> Reply
         found = [one for one in found if one["state"] in states]
     name = conditions.get("query", conditions.get("name", "")).strip('"').lower()
     found = [one for one in found if name in one["name"].lower()]
-    return _page(request, [_template(request, one) for one in found])
+    return _page(request, [shapes.template(request.base_url, one) for one in found])
 
 
 def _show_template(store: Store, request: Request, organization: Json) -> Reply:
-    return _data(200, _template(request, _own(store.templates, request, organization)))
+    return _data(200, shapes.template(request.base_url, _own(store.templates, request, organization)))
 
 
 def _list_badges(store: Store, request: Request, organization: Json) -> Reply:
@@ -118,75 +99,15 @@ def _list_badges(store: Store, request: Request, organization: Json) -> Reply:
         if key not in SORTABLE:
             raise _refusal(422, f"Cannot sort by {key}")
         found.sort(key=lambda one: one[key], reverse=sort.startswith("-"))
-    return _page(request, [_badge(store, request, one) for one in found])
+    return _page(request, [shapes.badge(store, request.base_url, one) for one in found])
 
 
 def _show_badge(store: Store, request: Request, organization: Json) -> Reply:
-    return _data(200, _badge(store, request, _own(store.badges, request, organization)))
+    return _data(200, shapes.badge(store, request.base_url, _own(store.badges, request, organization)))
 
 
 def _issue(store: Store, request: Request, organization: Json) -> Reply:
-    return _data(201, _badge(store, request, _create(store, request.json(), organization)))
-
-
-def _create(store: Store, values: Json, organization: Json, replaces: Json | None = None) -> Json:
-    missing = [key for key in REQUIRED if not isinstance(values.get(key), str) or not values[key].strip()]
-    if missing:
-        raise _refusal(422, f"{missing[0].replace('_', ' ').capitalize()} can't be blank")
-    template = store.templates.get(str(values["badge_template_id"]))
-    if template is None or template["organization_id"] != organization["id"]:
-        raise _refusal(422, f"Invalid or missing Badge Template ID: {values['badge_template_id']}")
-    if template["state"] != "active":
-        raise _refusal(422, f"The badge template is {template['state']} and cannot be used to issue new badges")
-    behavior = values.get("duplicate_behavior", "deny")
-    if "@" not in values["recipient_email"] or behavior not in BEHAVIORS:
-        raise _refusal(422, "Recipient email or duplicate behavior is invalid")
-    held = None if template["allow_duplicate_badges"] else _held(store, values, replaces)
-    if held and behavior == "deny":
-        raise _refusal(422, "User already has this badge")
-    if held and behavior == "replace":
-        return _replaced(store, values, organization, held)
-    badge = {
-        "id": str(uuid.uuid4()),
-        "organization_id": organization["id"],
-        "state": "pending",
-        **{key: values[key] for key in REQUIRED},
-        "issued_at": _time(values["issued_at"]),
-        "issuer_earner_id": values.get("issuer_earner_id"),
-        "expires_at": values.get("expires_at") or None,
-        "evidence": values.get("evidence") or [],
-        "revocation_reason": None,
-        "replaces_badge_id": replaces["id"] if replaces else None,
-        "replacement_badge_id": None,
-        "created_at": now(),
-        "updated_at": now(),
-        "state_updated_at": now(),
-    }
-    store.badges[badge["id"]] = badge
-    store.add_event(organization["id"], "badge.created", "badge", badge["id"])
-    return badge
-
-
-def _held(store: Store, values: Json, replaces: Json | None) -> Json | None:
-    found = (
-        one
-        for one in store.badges.values()
-        if one["badge_template_id"] == values["badge_template_id"]
-        and one["state"] in HELD_STATES
-        and one is not replaces
-        and (
-            one["recipient_email"].lower() == values["recipient_email"].lower()
-            or (one["issuer_earner_id"] and one["issuer_earner_id"] == values.get("issuer_earner_id"))
-        )
-    )
-    return next(found, None)
-
-
-def _replaced(store: Store, values: Json, organization: Json, old: Json) -> Json:
-    new = _create(store, values, organization, replaces=old)
-    old["replacement_badge_id"] = new["id"]
-    _change_state(store, old, "replaced")
-    return new
+    return _data(201, shapes.badge(store, request.base_url, credly_badges.create(store, request.json(), organization)))
 
 
 def _revoke(store: Store, request: Request, organization: Json) -> Reply:
@@ -198,36 +119,35 @@ def _revoke(store: Store, request: Request, organization: Json) -> Reply:
         raise _refusal(422, "A badge that has been replaced cannot be revoked")
     if badge["state"] == "revoked":
         raise _refusal(422, "The badge has been revoked already")
-    revoke(store, badge["id"], reason)
-    return _data(200, _badge(store, request, badge))
+    credly_badges.revoke(store, badge["id"], reason)
+    return _data(200, shapes.badge(store, request.base_url, badge))
 
 
 def _replace(store: Store, request: Request, organization: Json) -> Reply:
     old = _own(store.badges, request, organization)
-    if old["state"] not in HELD_STATES:
-        raise _refusal(422, f"A badge that is {old['state']} cannot be replaced")
-    inherited = {key: old[key] for key in REQUIRED if not key.endswith(("_id", "issued_at"))}
-    new = _replaced(store, {**inherited, **request.json()}, organization, old)
-    return _data(201, _badge(store, request, new))
+    return _data(
+        201, shapes.badge(store, request.base_url, credly_badges.replace(store, old, request.json(), organization))
+    )
 
 
 def _delete(store: Store, request: Request, organization: Json) -> Reply:
-    delete(store, _own(store.badges, request, organization)["id"])
+    credly_badges.delete(store, _own(store.badges, request, organization)["id"])
     return Reply(204)
 
 
 def _list_events(store: Store, request: Request, organization: Json) -> Reply:
     found = [one for one in store.events.values() if one["organization_id"] == organization["id"]]
-    return _page(request, [_event(store, request, one) for one in found])
+    return _page(request, [shapes.event(store, request.base_url, one) for one in found])
 
 
 def _show_event(store: Store, request: Request, organization: Json) -> Reply:
-    return _data(200, _event(store, request, _own(store.events, request, organization)))
+    return _data(200, shapes.event(store, request.base_url, _own(store.events, request, organization)))
 
 
 _ROUTES: dict[tuple[object, ...], Callable[[Store, Request, Json], Reply]] = {
     # Method, how many parts below /credly/v1/, then the third part, then the fifth.
     ("GET", 2): _show_organization,
+    ("PUT", 2): _change_organization,
     ("GET", 3, "badge_templates"): _list_templates,
     ("GET", 4, "badge_templates"): _show_template,
     ("GET", 3, "badges"): _list_badges,
@@ -248,12 +168,6 @@ def _own(objects: dict[str, Json], request: Request, organization: Json) -> Json
     return found
 
 
-def _change_state(store: Store, badge: Json, state: str) -> None:
-    badge["state"], badge["state_updated_at"] = state, now()
-    badge["updated_at"] = badge["state_updated_at"]
-    store.add_event(badge["organization_id"], "badge.state.changed", "badge", badge["id"])
-
-
 def _conditions(request: Request) -> dict[str, str]:
     pairs = (part.partition("::") for part in request.query.get("filter", "").split("|"))
     old = {key.strip(): value for key, separator, value in pairs if separator}
@@ -262,55 +176,8 @@ def _conditions(request: Request) -> dict[str, str]:
     return {**old, **new}
 
 
-def _time(value: object) -> str:
-    text = str(value).strip()
-    try:
-        # The form of the documents has a space before the offset, which is not ISO 8601.
-        moment = datetime.fromisoformat(re.sub(r" (?=[+-]\d{4}$)", "", text))
-    except ValueError:
-        raise _refusal(422, "Issued at is not a valid time") from None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _organization(organization: Json) -> Json:
-    return {"id": organization["id"], "name": organization["name"], "webhook_url": organization.get("webhook_url")}
-
-
-def _template(request: Request, template: Json) -> Json:
-    image = f"{request.base_url}credly/images/{template['id']}.svg"
-    shown = {key: value for key, value in template.items() if key != "organization_id"}
-    return {**shown, "image": {"id": template["id"], "url": image}, "image_url": image}
-
-
-def _badge(store: Store, request: Request, badge: Json) -> Json:
-    shown = {key: value for key, value in badge.items() if key not in ("organization_id", "badge_template_id")}
-    template = store.templates.get(badge["badge_template_id"], {"id": badge["badge_template_id"], "name": ""})
-    page = f"{request.base_url}credly/badges/{badge['id']}"
-    links = {"accept_badge_url": f"{page}/accept"} if badge["state"] == "pending" else {"badge_url": page}
-    return {
-        **shown,
-        **links,
-        "issued_to": f"{badge['issued_to_first_name']} {badge['issued_to_last_name']}",
-        "badge_template": {"id": template["id"], "name": template["name"]},
-    }
-
-
-def _event(store: Store, request: Request, event: Json) -> Json:
-    about, about_id = event["about"], event["about_id"]
-    shown = {key: event[key] for key in ("id", "event_type", "organization_id", "occurred_at")}
-    current = (store.badges if about == "badge" else store.templates).get(about_id) or event["last_seen"]
-    if current is None:
-        return shown
-    return {**shown, about: _badge(store, request, current) if about == "badge" else _template(request, current)}
-
-
 def _data(status: int, value: object) -> Reply:
     return Reply.json(status, {"data": value, "metadata": {}})
-
-
-def _refusal(status: int, message: str) -> Refusal:
-    return Refusal(Reply.json(status, {"data": {"message": message}, "metadata": None}))
 
 
 def _page(request: Request, rows: list[Json]) -> Reply:

@@ -22,6 +22,8 @@ class Request:
     body: bytes
     base_url: str
     """How the caller addressed this server; ends with a slash. Links in answers start with it."""
+    target: str = ""
+    """The path with its query as it was sent, not unquoted: what some providers have signed."""
 
     @property
     def parts(self) -> tuple[str, ...]:

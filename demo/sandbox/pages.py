@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from demo.sandbox import credly
+from demo.sandbox import credly_badges
 from demo.sandbox.accredible import is_expired
-from demo.sandbox.control import DECISIONS
+from demo.sandbox.credly_controls import DECISIONS
 from demo.sandbox.messages import Json, Reply, Request
 from demo.sandbox.store import Store
 
@@ -28,12 +28,11 @@ def handle(store: Store, request: Request) -> Reply:
             badge = store.badges.get(badge_id)
             return _badge(store, badge) if badge else _missing()
         case ("POST", "credly", "badges", badge_id, decision) if decision in DECISIONS:
-            credly.decide(store, badge_id, DECISIONS[decision])
-            return (
-                Reply(303, headers={"Location": f"/credly/badges/{badge_id}"})
-                if badge_id in store.badges
-                else _missing()
-            )
+            credly_badges.decide(store, badge_id, DECISIONS[decision])
+            return _back_to_badge(store, badge_id)
+        case ("POST", "credly", "badges", badge_id, "show" | "hide" as privacy):
+            credly_badges.set_public(store, badge_id, privacy == "show")
+            return _back_to_badge(store, badge_id)
         case ("GET" | "HEAD", "accredible", "credentials", credential_id):
             credential = store.credentials.get(credential_id)
             return _credential(credential) if credential else _missing()
@@ -43,6 +42,10 @@ def handle(store: Store, request: Request) -> Reply:
             return _image(template["name"]) if template else _missing()
         case _:
             return _missing()
+
+
+def _back_to_badge(store: Store, badge_id: str) -> Reply:
+    return Reply(303, headers={"Location": f"/credly/badges/{badge_id}"}) if badge_id in store.badges else _missing()
 
 
 def _overview(store: Store) -> Reply:
@@ -78,17 +81,23 @@ def _overview(store: Store) -> Reply:
 def _badge(store: Store, badge: Json) -> Reply:
     learner = escape(f"{badge['issued_to_first_name']} {badge['issued_to_last_name']}")
     reason = badge["revocation_reason"]
+    is_public = badge["public"]
+    choices = {
+        "pending": (("accept", "Accept this badge"), ("reject", "Reject this badge")),
+        "accepted": (("hide", "Hide this badge") if is_public else ("show", "Show this badge to everybody"),),
+    }
     buttons = "".join(
-        f'<form method="post" action="/credly/badges/{badge["id"]}/{decision}"><p><button>{label}</button></p></form>'
-        for decision, label in (("accept", "Accept this badge"), ("reject", "Reject this badge"))
+        f'<form method="post" action="/credly/badges/{badge["id"]}/{choice}"><p><button>{label}</button></p></form>'
+        for choice, label in choices.get(badge["state"], ())
     )
+    visibility = "Everybody can see it." if is_public else "Only the learner can see it."
     return _page(
         _name(store, badge),
         f'<img src="/credly/images/{escape(badge["badge_template_id"])}.svg" alt="">'
         f"<p>Issued to {learner} on {escape(badge['issued_at'][:10])} (Credly sandbox).</p>"
         f'<p>State: <span class="state">{escape(badge["state"])}</span></p>'
         f"{f'<p>Reason: {escape(reason)}</p>' if reason else ''}"
-        f"{buttons if badge['state'] == 'pending' else ''}",
+        f"<p>{visibility if badge['state'] == 'accepted' else ''}</p>{buttons}",
     )
 
 

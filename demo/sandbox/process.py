@@ -9,7 +9,7 @@ import tempfile
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,8 +41,13 @@ class RunningSandbox:
         """The base URL of Accredible's API."""
         return f"{self.url}/accredible/v1/"
 
+    @property
+    def badgekit_api_url(self) -> str:
+        """The base URL of BadgeKit's API."""
+        return f"{self.url}/badgekit/"
+
     def badges_config(self) -> dict[str, dict[str, Any]]:
-        """The sections of ``BADGES_CONFIG`` that lead both providers here, with ``USE_SANDBOX`` on or off."""
+        """The sections of ``BADGES_CONFIG`` that lead all providers here, with ``USE_SANDBOX`` on or off."""
         urls = {
             "credly": {
                 "BASE_URL": f"{self.url}/credly/",
@@ -50,6 +55,7 @@ class RunningSandbox:
                 "OAUTH_TOKEN_URL": f"{self.url}/credly/oauth/token",
             },
             "accredible": {"BASE_URL": f"{self.url}/accredible/", "API_BASE_URL": self.accredible_api_url},
+            "badgekit": {"BASE_URL": self.badgekit_api_url, "API_BASE_URL": self.badgekit_api_url},
         }
         return {
             slug: {f"{slug.upper()}_{prefix}{kind}": url for prefix in ("", "SANDBOX_") for kind, url in kinds.items()}
@@ -87,6 +93,24 @@ class RunningSandbox:
     def delete_badge(self, badge_id: str) -> Json:
         """Somebody deletes a Credly badge."""
         return self.control("DELETE", f"badges/{badge_id}")
+
+    def set_public(self, badge_id: str, *, public: bool) -> Json:
+        """The learner shows a Credly badge to everybody, or hides it."""
+        return self.control("POST", f"badges/{badge_id}/privacy", {"public": public})
+
+    def webhooks(self, **options: Any) -> Json:
+        """How webhooks are sent, and what was; with options, changes them: :class:`demo.sandbox.outbox.Options`."""
+        return self.control("POST", "webhooks", options) if options else self.control("GET", "webhooks")
+
+    def set_webhook_url(self, organization_id: str, url: str, allowed: Sequence[str] = ()) -> None:
+        """Where Credly posts an organization's events, and which; empty for nowhere, and for all."""
+        values = {"webhook_url": url, "allowed_webhooks": list(allowed)}
+        self.control("POST", f"organizations/{organization_id}", values)
+
+    def many(self, calls: Sequence[Json]) -> list[Json]:
+        """Several calls of the control API at once, each with ``method``, ``path``, ``body``; gives their answers."""
+        found: list[Json] = self.control("POST", "many", {"calls": list(calls)})["answers"]
+        return found
 
     def expire_credential(self, credential_id: str, on: str | None) -> Json:
         """Somebody lets an Accredible credential expire on a day (YYYY-MM-DD), or not at all."""

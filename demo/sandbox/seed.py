@@ -21,6 +21,13 @@ LARGE_CLIENT_ID = "sandbox-large-client"
 LARGE_CLIENT_SECRET = "sandbox-large-credly-client-secret"
 ACCREDIBLE_KEY = "sandbox-accredible-key"
 LARGE_ACCREDIBLE_KEY = "sandbox-large-accredible-key"
+BADGEKIT_SYSTEM = "sandbox-city"
+BADGEKIT_KEY = "sandbox-consumer"
+"""The name of the API key of the small BadgeKit system."""
+BADGEKIT_SECRET = "sandbox-badgekit-secret"
+BADGEKIT_MASTER_SECRET = "sandbox-badgekit-master-secret"
+LARGE_BADGEKIT_SYSTEM = "sandbox-large-city"
+LARGE_BADGEKIT_SECRET = "sandbox-large-badgekit-secret"
 MANY = 120
 """How many templates the large organization has, and groups the large account: three pages."""
 
@@ -31,6 +38,11 @@ _TEMPLATES = (
     ("open-learner", "Open Learner", "Passed a first course on the platform.", "active"),
     ("mentor", "Community Mentor", "Helped other learners.", "draft"),
     ("pioneer-2019", "Pioneer 2019", "Was there in the first year.", "archived"),
+)
+_BADGEKIT_BADGES = (
+    ("city-explorer", "City Explorer", "Went to five museums."),
+    ("city-guide", "City Guide", "Led a walk through the city."),
+    ("city-friend", "Friend of the City", "Has both other badges."),
 )
 _GROUPS = (
     (9001, "Web Foundations", "Passed the web foundations course."),
@@ -115,6 +127,39 @@ def default_seed() -> Json:
                 "groups": [{"id": 20000 + number, "name": f"Group {number:03}"} for number in range(1, MANY + 1)],
             },
         ],
+        "badgekit": [
+            {
+                "slug": BADGEKIT_SYSTEM,
+                "name": "Sandbox City",
+                "key": BADGEKIT_KEY,
+                "secret": BADGEKIT_SECRET,
+                "master_secret": BADGEKIT_MASTER_SECRET,
+                "milestones": [{"badge": "city-friend", "supporting": ["city-explorer", "city-guide"]}],
+                "badges": [
+                    {
+                        "slug": slug,
+                        "name": name,
+                        "consumerDescription": description,
+                        "criteriaUrl": f"https://city.example.com/badges/{slug}",
+                        "criteria": [
+                            {"description": description, "required": 1, "note": ""},
+                            {"description": "Wrote about it.", "required": 0, "note": ""},
+                        ],
+                    }
+                    for slug, name, description in _BADGEKIT_BADGES
+                ],
+            },
+            {
+                "slug": LARGE_BADGEKIT_SYSTEM,
+                "name": "Sandbox Large City",
+                "key": "sandbox-large-consumer",
+                "secret": LARGE_BADGEKIT_SECRET,
+                "master_secret": BADGEKIT_MASTER_SECRET,
+                "badges": [
+                    {"slug": f"place-{number:03}", "name": f"Place {number:03}"} for number in range(1, MANY + 1)
+                ],
+            },
+        ],
     }
 
 
@@ -143,15 +188,19 @@ def check_seed(seed: Any) -> None:
     Raises:
         ValueError: it has another shape.
     """
-    if not isinstance(seed, dict) or set(seed) - {"credly", "accredible"}:
-        raise ValueError('A seed is a JSON object with "credly" and "accredible", each a list.')
+    if not isinstance(seed, dict) or set(seed) - {"credly", "accredible", "badgekit"}:
+        raise ValueError('A seed is a JSON object with "credly", "accredible" and "badgekit", each a list.')
     for problem in _problems(seed):
         raise ValueError(problem)
 
 
 def _problems(seed: Json) -> Iterator[str]:
-    shapes = (("credly", ("id", "name", "token"), "templates"), ("accredible", ("id", "name", "key"), "groups"))
-    for provider, needed, children in shapes:
+    shapes = (
+        ("credly", ("id", "name", "token"), "templates", "id"),
+        ("accredible", ("id", "name", "key"), "groups", "id"),
+        ("badgekit", ("slug", "name", "key", "secret", "master_secret"), "badges", "slug"),
+    )
+    for provider, needed, children, named_by in shapes:
         owners = seed.get(provider, [])
         if not isinstance(owners, list):
             yield f'"{provider}" must be a list.'
@@ -162,5 +211,5 @@ def _problems(seed: Json) -> Iterator[str]:
                 yield f'An entry of "{provider}" has no {", ".join(missing)}.'
                 continue
             for child in owner.get(children, []):
-                if not isinstance(child, dict) or not child.get("id") or not child.get("name"):
-                    yield f'An entry of "{children}" of "{owner["name"]}" has no id or no name.'
+                if not isinstance(child, dict) or not child.get(named_by) or not child.get("name"):
+                    yield f'An entry of "{children}" of "{owner["name"]}" has no {named_by} or no name.'

@@ -11,13 +11,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from demo.sandbox import accredible, control, credly, oauth, pages
+from demo.sandbox import accredible, badgekit, control, credly, oauth, pages
 from demo.sandbox.faults import Fault, Faults
 from demo.sandbox.messages import Json, Refusal, Reply, Request
-from demo.sandbox.store import Store
+from demo.sandbox.sender import Sender
+from demo.sandbox.store import SECRETS, Store
 
 LARGEST_REQUEST = 1024 * 1024
-_API_PREFIXES = (("credly", "v1"), ("accredible", "v1"), ("accredible", "v2"))
+_API_PREFIXES = (("credly", "v1"), ("accredible", "v1"), ("accredible", "v2"), *badgekit.PREFIXES)
+_HANDLERS = {"credly": credly.handle, "accredible": accredible.handle, "badgekit": badgekit.handle}
 
 
 class SandboxServer(ThreadingHTTPServer):
@@ -40,7 +42,14 @@ class SandboxServer(ThreadingHTTPServer):
         self.faults = Faults()
         self.verbose = verbose
         self.stopping = threading.Event()
+        self._sender = Sender(self.store)
         super().__init__(address, _Handler)
+        self._sender.start()
+
+    def server_close(self) -> None:
+        """Post nothing more, and close."""
+        self._sender.stop()
+        super().server_close()
 
     @property
     def base_url(self) -> str:
@@ -84,8 +93,7 @@ class SandboxServer(ThreadingHTTPServer):
         if request.parts == oauth.PARTS:
             return oauth.handle(self.store, request)
         if request.parts[:2] in _API_PREFIXES:
-            handle = credly.handle if request.parts[0] == "credly" else accredible.handle
-            return handle(self.store, request)
+            return _HANDLERS[request.parts[0]](self.store, request)
         if request.parts[:1] == ("_sandbox",):
             return control.handle(self.store, self.faults, request)
         return pages.handle(self.store, request)
@@ -99,6 +107,8 @@ class SandboxServer(ThreadingHTTPServer):
         body: Any = None
         with suppress(ValueError, RecursionError):
             body = json.loads(request.body) if request.body else None
+        if isinstance(body, dict):
+            body = {name: value for name, value in body.items() if name not in SECRETS}
         self.store.log(
             {
                 "method": request.method,
@@ -167,6 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers={name.lower(): value for name, value in self.headers.items()},
             body=self.rfile.read(int(length)),
             base_url=f"http://{host}/" if host else self.server.base_url,
+            target=self.path,
         )
 
     def log_message(self, format: str, *args: Any) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import copy
+import json
 import threading
 import uuid
 from collections import deque
 from datetime import UTC, datetime
 from typing import Any
 
+from demo.sandbox.badgekit_store import BadgeKit
 from demo.sandbox.messages import Json
+from demo.sandbox.outbox import Outbox
 
 MOST_LOGGED = 5000
 TOKEN_LIFETIME = 7200
-SECRETS = ("token", "key", "client_secret")
+SECRETS = ("token", "key", "client_secret", "webhook_url")
+"""The address of a webhook holds a secret."""
 
 
 def now() -> str:
@@ -32,6 +36,7 @@ class Store:
         self.lock = threading.RLock()
         self.in_progress = 0
         """Requests to the providers that have no answer yet; a delay can keep them long after the caller has gone."""
+        self.outbox = Outbox()
         self._seed = copy.deepcopy(seed)
         self.reset()
 
@@ -40,13 +45,18 @@ class Store:
         with self.lock:
             self._seed = copy.deepcopy(seed) if seed is not None else self._seed
             fresh = copy.deepcopy(self._seed)
+            self.outbox.clear()
             self.organizations: dict[str, Json] = {str(one["id"]): one for one in fresh.get("credly", [])}
             self.templates: dict[str, Json] = {}
             self.badges: dict[str, Json] = {}
             self.events: dict[str, Json] = {}
+            self.employees: dict[str, Json] = {}
+            self.learners: dict[str, str] = {}
+            """E-mail address in lower case -> what account there is at Credly, where it is not a confirmed one."""
             self.accounts: dict[str, Json] = {str(one["id"]): one for one in fresh.get("accredible", [])}
             self.groups: dict[str, Json] = {}
             self.credentials: dict[str, Json] = {}
+            self.badgekit = BadgeKit(fresh.get("badgekit", []))
             self.tokens: dict[str, Json] = {}
             self.token_lifetime = TOKEN_LIFETIME
             self.requests: deque[Json] = deque(maxlen=MOST_LOGGED)
@@ -70,16 +80,15 @@ class Store:
         self.templates[template_id] = template
         if record:
             event_type = "badge_template.changed" if known else "badge_template.created"
-            self.add_event(organization_id, event_type, "badge_template", template_id)
+            self.add_event(organization_id, event_type, "badge_template", {"badge_template": template})
         return template
 
     def delete_template(self, template_id: str) -> Json | None:
         """Delete a Credly badge template, as if somebody had done it on Credly's pages; None where there is none."""
         template = self.templates.pop(template_id, None)
         if template is not None:
-            self.add_event(
-                template["organization_id"], "badge_template.deleted", "badge_template", template_id, template
-            )
+            organization_id = template["organization_id"]
+            self.add_event(organization_id, "badge_template.deleted", "badge_template", {"badge_template": template})
         return template
 
     def put_group(self, account_id: str, values: Json) -> Json:
@@ -101,20 +110,33 @@ class Store:
         self._last_credential += 1
         return self._last_credential
 
-    def add_event(
-        self, organization_id: str, event_type: str, about: str, about_id: str, last_seen: Json | None = None
-    ) -> None:
-        """Record a Credly event; ``last_seen`` is what is shown once its object is gone."""
-        event_id = str(uuid.uuid4())
-        self.events[event_id] = {
-            "id": event_id,
+    def add_event(self, organization_id: str, event_type: str, about: str, then: Json) -> None:
+        """Record a Credly event, and have it posted where the organization wants that.
+
+        Arguments:
+            about: ``badge``, ``badge_template``, ``employment`` or ``user``.
+            then: that, and what belongs to it, as it is held here; copied, so that the event can show it as it was.
+        """
+        event = {
+            "id": str(uuid.uuid4()),
             "event_type": event_type,
             "organization_id": organization_id,
             "occurred_at": now(),
             "about": about,
-            "about_id": about_id,
-            "last_seen": last_seen,
+            "about_id": then[about]["id"],
+            "then": copy.deepcopy(then),
         }
+        self.events[event["id"]] = event
+        organization = self.organizations.get(organization_id, {})
+        wanted = organization.get("allowed_webhooks")
+        if organization.get("webhook_url") and (wanted is None or event_type in wanted):
+            self.outbox.add(event["id"], event_type, organization_id, json.dumps(self.webhook(event)).encode())
+
+    def webhook(self, event: Json) -> Json:
+        """What is posted of an event (Credly, Webhooks: "Badge Created Webhook"): nothing of what it is about."""
+        coarse = self.outbox.options.precision != "milliseconds"
+        occurred_at = f"{event['occurred_at'][:19]}Z" if coarse else event["occurred_at"]
+        return {**{name: event[name] for name in ("id", "organization_id", "event_type")}, "occurred_at": occurred_at}
 
     def log(self, entry: Json) -> None:
         """Remember a request; ``entry`` holds no key."""
@@ -127,16 +149,19 @@ class Store:
         with self.lock:
             state: dict[str, Any] = {
                 "credly": {
-                    "organizations": [_without_secrets(one) for one in self.organizations.values()],
+                    "organizations": [_without(one, SECRETS) for one in self.organizations.values()],
                     "templates": list(self.templates.values()),
                     "badges": list(self.badges.values()),
-                    "events": list(self.events.values()),
+                    "events": [_without(one, ("then",)) for one in self.events.values()],
+                    "employees": list(self.employees.values()),
                 },
                 "accredible": {
-                    "accounts": [_without_secrets(one) for one in self.accounts.values()],
+                    "accounts": [_without(one, SECRETS) for one in self.accounts.values()],
                     "groups": list(self.groups.values()),
                     "credentials": list(self.credentials.values()),
                 },
+                "badgekit": self.badgekit.snapshot(),
+                "webhooks": self.outbox.describe(),
                 "in_progress": self.in_progress,
                 "request_count": self.request_count,
                 "requests": list(self.requests),
@@ -144,5 +169,5 @@ class Store:
             return copy.deepcopy(state)
 
 
-def _without_secrets(value: Json) -> Json:
-    return {name: item for name, item in value.items() if name not in SECRETS}
+def _without(value: Json, names: tuple[str, ...]) -> Json:
+    return {name: item for name, item in value.items() if name not in names}

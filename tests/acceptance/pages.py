@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from playwright.sync_api import BrowserContext, Page, expect
 
+PATIENCE = 30_000
+"""Milliseconds."""
+
 
 def logged_in(context: BrowserContext) -> Page:
     """A page that is logged in as the ``admin_user`` of pytest-django, at the admin's index."""
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     page.goto("/admin/")
     page.get_by_label("Username").fill("admin")
     page.get_by_label("Password").fill("password")

@@ -103,7 +103,7 @@ def test_a_delivery_is_cancelled_with_a_reason_by_the_keyboard_alone(admin: Page
 def test_a_dead_delivery_is_retried_from_its_page(admin: Page, configured: RunningSandbox) -> None:
     badges_to_issue(1, key=ORGANIZATION_TOKEN)
     delivery = Delivery.objects.get()
-    Delivery.objects.all().move(Status.IN_PROGRESS, lease_token=delivery.badge.uuid, leased_until=timezone.now())
+    Delivery.objects.all().move(Status.IN_PROGRESS, lease_token=delivery.own_badge.uuid, leased_until=timezone.now())
     Delivery.objects.all().move(Status.DEAD, last_error="Credly answered 404.")
     admin.goto(f"/admin/badges/delivery/{delivery.pk}/change/")
 
@@ -137,8 +137,8 @@ def bad_night() -> list[str]:
     )
     TemplateSync.objects.create(account=organization, last_error=error)
     first, second = Delivery.objects.order_by("pk")
-    first.badge.url = f"https://www.credly.com/{'x' * 200}"
-    first.badge.save()
+    first.own_badge.url = f"https://www.credly.com/{'x' * 200}"
+    first.own_badge.save()
     for number in (1, 2):
         DeliveryAttempt.objects.create(
             delivery=first,

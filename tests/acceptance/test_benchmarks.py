@@ -94,3 +94,13 @@ def test_the_memory_of_the_consumer_is_sampled_round_after_round() -> None:
     samples = re.findall(r"^ +([\d,]+) +(\d+\.\d) +[\d,]+$", printed, re.MULTILINE)
     assert [events for events, _ in samples] == ["6,000"]
     assert re.search(r"most \d+\.\d MB   (holds|ABOVE) 200", printed)
+
+
+def test_the_wait_for_the_answer_to_a_webhook_is_measured_with_and_without_workers() -> None:
+    printed = bench("webhooks", "--largest", "50")
+
+    row = re.compile(r"^(\w.*?)  +((?:[\d.]+ +){4})[\d,]+ +[\d.]+   (?:holds|ABOVE) 50(.*)$", re.MULTILINE)
+    found = {name: others for name, _, others in row.findall(printed)}
+    assert found == dict.fromkeys(
+        ("stored, and nothing else", "deliver_badges --watch 1 beside", "db_worker beside, tasks enqueued"), ""
+    )

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
+from attrs import frozen
 
 from demo.paths import TOP
 from demo.processes import Child, running, wait_until
@@ -20,11 +21,35 @@ from demo.processes import Child, running, wait_until
 pytestmark = pytest.mark.any_database
 
 
+def environment_in(folder: Path) -> dict[str, str]:
+    """With a folder of its own, so that a demo that somebody has running is left alone."""
+    kept = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    return {**kept, "BADGES_DEMO_VAR": str(folder), "NO_COLOR": "1"}
+
+
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """A folder of its own, so that a demo that somebody has running is left alone."""
-    kept = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
-    return {**kept, "BADGES_DEMO_VAR": str(tmp_path / "var"), "NO_COLOR": "1"}
+    return environment_in(tmp_path / "var")
+
+
+@frozen
+class Finished:
+    """A demo that came to its end."""
+
+    said: str
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def finished_demo(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A demo as ``make demo`` runs it."""
+    folder = tmp_path_factory.mktemp("demo")
+    command = [sys.executable, "-m", "demo"]
+    done = subprocess.run(
+        command, cwd=TOP, env=environment_in(folder), capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Finished(done.stdout, folder)
 
 
 @pytest.fixture
@@ -40,18 +65,10 @@ def said(demo: Child) -> str:
     return demo.log.read_text() if demo.log.exists() else ""
 
 
-def test_the_demo_ends_well_and_tells_what_came_of_each_learner(environment):
-    done = subprocess.run(
-        [sys.executable, "-m", "demo"],
-        cwd=TOP,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+def test_the_demo_ends_well_and_tells_what_came_of_each_learner(finished_demo):
+    first, last = (
+        part.partition("Issued at the providers:") for part in finished_demo.said.split("What came of it")[1:]
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    first, last = (part.partition("Issued at the providers:") for part in done.stdout.split("What came of it")[1:])
     progress_then, progress_now = (re.sub(" +", " ", part[0]) for part in (first, last))
     assert "anna Data Science Path 2 of 2 awarded" in progress_then
     assert "ben Data Science Path 2 of 2 awarded" in progress_then
@@ -60,9 +77,28 @@ def test_the_demo_ends_well_and_tells_what_came_of_each_learner(environment):
     assert "emma Web Foundations 1 of 1 awarded" in progress_then
     assert "david Data Science Path 1 of 2 revoked" in progress_now
     assert "emma Web Foundations 0 of 1 revoked" in progress_now
-    assert re.search(r"anna +pending +[0-9a-f-]{36} +http://127\.0\.0\.1:\d+/credly/badges/", last[2])
+    assert re.search(r"anna +pending +[0-9a-f-]{36} +http://127\.0\.0\.1:\d+/credly/badges/", first[2])
+    assert re.search(r"anna +accepted +[0-9a-f-]{36} +http://127\.0\.0\.1:\d+/credly/badges/", last[2])
     assert re.search(r"david +revoked ", last[2])
     assert re.search(r"emma +expired +\d+ ", last[2])
+
+
+def test_the_demo_shows_a_learner_accepting_a_badge_and_its_state_following(finished_demo):
+    told = finished_demo.said.partition("A learner accepts her badge at Credly")[2]
+    shown = told.partition("Later, grades change")[0]
+    assert re.search(r"anna opens http://127\.0\.0\.1:\d+/credly/badges/[0-9a-f-]{36}/accept and accepts", shown)
+    assert re.search(r"badge\.state\.changed +processed ", shown)
+    assert re.search(
+        r"The badge here: pending -> accepted +http://127\.0\.0\.1:\d+/credly/badges/[0-9a-f-]{36}\n", shown
+    )
+
+
+def test_neither_what_the_demo_says_nor_its_logs_hold_the_secret_of_the_address(finished_demo):
+    address = re.compile(r"/credly/webhook/\d+/[\w-]{20,}")
+    logs = {file.name: file.read_text() for file in finished_demo.folder.glob("*.log")}
+    assert {"django.log", "runserver.log", "sandbox.log"} <= logs.keys()
+    assert [name for name, log in logs.items() if address.search(log)] == []
+    assert not address.search(finished_demo.said)
 
 
 def test_a_kept_demo_serves_the_admin_and_ctrl_c_ends_it_with_all_its_processes(kept_demo):

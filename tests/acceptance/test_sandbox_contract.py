@@ -1,4 +1,4 @@
-"""Credly's and Accredible's providers against the provider sandbox, a real process with real HTTP."""
+"""The providers of Credly, Accredible and BadgeKit against the provider sandbox, a real process with real HTTP."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from badges.exceptions import (
     ProviderAuthError,
     ProviderError,
     ProviderRateLimited,
+    ProviderRejected,
     ProviderUnavailable,
     UnexpectedAnswer,
 )
@@ -28,13 +29,18 @@ from tests.integration.providers.contract import ProviderContract, make_award
 pytestmark = pytest.mark.any_database
 CREDLY = Account("credly", "Large College", seed.LARGE_ORGANIZATION_ID, seed.LARGE_ORGANIZATION_TOKEN)
 ACCREDIBLE = Account("accredible", "Large Academy", "", seed.LARGE_ACCREDIBLE_KEY)
+BADGEKIT = Account(
+    "badgekit", "Large City", seed.LARGE_BADGEKIT_SYSTEM, seed.LARGE_BADGEKIT_SECRET, "sandbox-large-consumer"
+)
 CREDLY_TEMPLATES = [seed.template_id(f"large-{number}") for number in range(1, seed.MANY + 1)]
 ACCREDIBLE_GROUPS = [str(20000 + number) for number in range(1, seed.MANY + 1)]
+
+BADGEKIT_BADGES = [f"place-{number:03}" for number in range(1, seed.MANY + 1)]
 
 
 @pytest.fixture(autouse=True)
 def _configured(configured: RunningSandbox) -> None:
-    """Both providers lead to the sandbox."""
+    """All providers lead to the sandbox."""
 
 
 class OnTheSandbox(ProviderContract):
@@ -59,7 +65,8 @@ class OnTheSandbox(ProviderContract):
 
     def held(self, sandbox: RunningSandbox) -> int:
         state = sandbox.state()
-        return len(state["credly"]["badges"]) + len(state["accredible"]["credentials"])
+        held = (state["credly"]["badges"], state["accredible"]["credentials"], state["badgekit"]["instances"])
+        return sum(map(len, held))
 
     def test_a_lost_answer_leaves_the_outcome_unknown_and_the_badge_is_found(
         self, provider: Provider, award: Award, sandbox: RunningSandbox
@@ -222,6 +229,64 @@ class TestAccredible(OnTheSandbox):
         assert [len(page) for page in pages] == [50, 50, 20]
         assert {one.own_id for page in pages for one in page} == {str(one.uuid) for one in awards}
         assert "cursor" in sandbox.state()["requests"][-1]["body"]["page"]
+
+
+class TestBadgeKit(OnTheSandbox):
+    """BadgeKit."""
+
+    account = BADGEKIT
+    account_name = "Sandbox Large City"
+    templates = frozenset(BADGEKIT_BADGES)
+    first_template = BADGEKIT_BADGES[0]
+    issuing = "/instances$"
+
+    def test_the_master_key_works_where_no_key_is_named(self, sandbox: RunningSandbox) -> None:
+        master = evolve(self.account, api_key=seed.BADGEKIT_MASTER_SECRET, client_id="")
+        assert connect(master).check_account().name == self.account_name
+
+    def test_an_address_with_unusual_letters_is_issued_found_and_revoked(
+        self, provider: Provider, award: Award, sandbox: RunningSandbox
+    ) -> None:
+        unusual = evolve(award, email=f"o'anna+badges#?&%25-{award.uuid}@example.com")
+        issued = provider.issue(unusual)
+        assert provider.find_issued(unusual) == issued
+        assert not provider.revoke(issued.external_id, award=unusual, reason="A mistake.").is_valid
+        assert self.held(sandbox) == 0
+
+    def test_a_badge_that_somebody_issued_by_hand_is_adopted(self, provider: Provider, award: Award) -> None:
+        by_hand = provider.issue(award)
+        assert provider.find_issued(evolve(award, uuid=make_award(self.first_template).uuid)) == by_hand
+
+    def test_a_badge_is_found_after_the_learner_has_changed_the_address(self, provider: Provider, award: Award) -> None:
+        issued = provider.issue(award)
+        moved = evolve(award, email=f"moved-{award.email}")
+        assert provider.find_issued(moved) == issued
+        with pytest.raises(ProviderRejected, match="another e-mail address"):
+            provider.revoke(issued.external_id, award=moved, reason="A mistake.")
+
+    def test_what_somebody_else_awarded_afterwards_is_not_taken_away(
+        self, provider: Provider, award: Award, sandbox: RunningSandbox
+    ) -> None:
+        ours = provider.issue(award)
+        by_hand = {"badge": award.template_external_id, "email": award.email}
+        sandbox.control("DELETE", f"badgekit/{self.account.external_id}/instances/{ours.external_id}")
+        sandbox.control("POST", f"badgekit/{self.account.external_id}/instances", by_hand)
+        assert not provider.revoke(ours.external_id, award=award, reason="A mistake.").is_valid
+        assert self.held(sandbox) == 1
+
+    def test_a_badge_that_does_not_exist_does_not_pass_for_one_that_was_never_issued(
+        self, provider: Provider, award: Award
+    ) -> None:
+        with pytest.raises(ProviderRejected):
+            provider.find_issued(evolve(award, template_external_id="404404"))
+
+    def test_an_archived_badge_is_listed_as_such(self, sandbox: RunningSandbox) -> None:
+        sandbox.control("POST", f"badgekit/{seed.BADGEKIT_SYSTEM}/badges", {"slug": "city-guide", "archived": True})
+        account = Account("badgekit", "City", seed.BADGEKIT_SYSTEM, seed.BADGEKIT_SECRET, seed.BADGEKIT_KEY)
+        [page] = connect(account).templates()
+        states = {template.external_id: template.state for template in page.templates}
+        assert states["city-guide"] == TemplateState.ARCHIVED
+        assert states["city-explorer"] == TemplateState.ACTIVE
 
 
 class TestCredlyWithOAuth(TestCredly):

@@ -143,7 +143,11 @@ def test_a_person_revokes_and_deletes_a_badge(organization: str, sandbox: Runnin
     sandbox.delete_badge(badge)
     assert requests.get(f"{organization}/badges/{badge}", auth=BASIC, timeout=5).status_code == 404
     types = [event["event_type"] for event in sandbox.state()["credly"]["events"]]
-    assert types == ["badge.created", "badge.state.changed", "badge.deleted"]
+    assert [one for one in types if one.startswith("badge.")] == [
+        "badge.created",
+        "badge.state.changed",
+        "badge.deleted",
+    ]
 
 
 def test_a_person_lets_a_credential_expire_and_deletes_it(sandbox: RunningSandbox, credential: str) -> None:
