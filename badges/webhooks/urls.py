@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from django.urls import URLPattern, path
 
-from badges.webhooks.views import webhook
+from badges.webhooks.views import nothing, webhook
 
 ADDRESSES = {
     # The name and the address under which operators of the built-in module have entered it at Credly.
@@ -23,6 +23,7 @@ def _patterns() -> Iterator[URLPattern]:
         yield path(f"{address}/", webhook, given, name=name)
         # Redirected, a request would lose its body; not found, Django would write the secret to its log.
         yield path(address, webhook, given)
+    yield path("<slug:provider>/webhook/<path:rest>", nothing)
 
 
 urlpatterns: list[URLPattern] = list(_patterns())

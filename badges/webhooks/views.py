@@ -77,6 +77,13 @@ def webhook(request: HttpRequest, provider: str, account: int | None = None, sec
         return _ours("Something is wrong here", error)
 
 
+@csrf_exempt
+@login_not_required
+def nothing(request: HttpRequest, provider: str, rest: str) -> HttpResponse:
+    """Answer 404 where an address was entered wrongly: it may hold a secret, which Django would log."""
+    return _answer(404, "There is nothing here.")
+
+
 def _answered(request: HttpRequest, address: _Address) -> HttpResponse:
     webhooks = _webhooks_of(address.provider) if is_badges_enabled() else None
     if webhooks is None or not address.fits(webhooks):

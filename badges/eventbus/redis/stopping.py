@@ -124,13 +124,16 @@ def _watch(ours: socket.socket, stop: Stop, grace: float) -> None:
 
 def _signals(ours: socket.socket, timeout: float | None) -> bytes | None:
     """The numbers of those signals that ask to end, as they come; None when the consumer has ended."""
-    readable, _, _ = select.select([ours], [], [], timeout)
-    if not readable:
-        return b""
-    if not (data := ours.recv(64)):
-        return None
-    wanted = bytes(number for number in data if number in SIGNALS)
-    return wanted or (_signals(ours, timeout) if timeout is None else b"")
+    while True:
+        readable, _, _ = select.select([ours], [], [], timeout)
+        if not readable:
+            return b""
+        if not (data := ours.recv(64)):
+            return None
+        wanted = bytes(number for number in data if number in SIGNALS)
+        # Others come too, such as those of a profiler's timer, as many as there are.
+        if wanted or timeout is not None:
+            return wanted
 
 
 def _end(ours: socket.socket, status: int) -> None:

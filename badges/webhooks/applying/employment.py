@@ -51,7 +51,9 @@ def apply_employment(change: EmploymentChange, account: ProviderAccount) -> str:
     told = _told(record, is_new=is_new, was_empty=before["is_minimal"], numbers=numbers)
     if change.is_connected and change.badges is None and not _is_emptied(change):
         # Other events list all badges, too, so none is asked for.
-        return f"{told} {gettext('The provider did not list the badges; the next event that does refreshes them.')}"
+        # By itself: gettext's tools do not find a text within an f-string.
+        incomplete = gettext("The provider did not list the badges; the next event that does refreshes them.")
+        return f"{told} {incomplete}"
     return told
 
 

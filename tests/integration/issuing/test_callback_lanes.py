@@ -146,6 +146,16 @@ def test_one_that_failed_is_sent_again_by_a_sweep(template: BadgeTemplate, sent:
     assert callbacks_of(badge) == [("one", "award", "done")]
 
 
+def test_badges_without_end_do_not_keep_callbacks_waiting(template: BadgeTemplate, sent: list[tuple[str, str]]) -> None:
+    endpoint()
+    for _ in range(3):
+        awarded(template)
+
+    sweep(limit=2)
+
+    assert sent == [("one", "award")]
+
+
 def test_the_task_of_a_badge_sends_its_callbacks(template: BadgeTemplate, sent: list[tuple[str, str]]) -> None:
     endpoint()
     badge = awarded(template)

@@ -326,6 +326,13 @@ def test_the_address_of_the_built_in_module_is_still_there() -> None:
     assert reverse("badges:credly-webhook") == reverse("badges:webhook", args=["credly"]) == "/badges/credly/webhook/"
 
 
+@pytest.mark.parametrize("mistake", ["/3/SECRET//", "/3/SECRET/x", "/SECRET/", "/x/SECRET/", "//3/SECRET/"])
+def test_an_address_that_was_entered_wrongly_is_not_logged(mistake: str, caplog: pytest.LogCaptureFixture) -> None:
+    assert post(f"/badges/credly/webhook{mistake}", b"{}").status_code == 404
+
+    assert "SECRET" not in caplog.text
+
+
 @pytest.mark.django_db(transaction=True)
 def test_it_is_answered_under_asgi_too(scripted_account: ProviderAccount) -> None:
     path = f"/badges/scripted/webhook/{scripted_account.pk}/{scripted_account.webhook_secret}/"
