@@ -18,7 +18,7 @@ Status = WebhookEvent.Status
 KEPT_HEADERS = ("content-type", "content-length", "date", "user-agent", "x-request-id")
 """What says how a request came. Never what proves it: that would be a secret in a table."""
 LONGEST_HEADER = 200
-MOST_ON_TRIAL = 200
+MOST_ON_TRIAL = 50
 """Unproven events of one account that may wait at once: who knows its identifier can make them up, and each costs calls
 to the provider, which deliveries need as well."""
 YEARS = range(1970, 9999)

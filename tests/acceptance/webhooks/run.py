@@ -36,7 +36,7 @@ ADOPTED, STRANGERS = 0.1, 0.1
 """Shares of the badges that were not awarded here: of learners of ours, and of people whom nobody knows."""
 OTHERS = 20
 """Badges of another organization, whose events are none of ours."""
-PATIENCE = 400.0
+PATIENCE = 850.0
 
 
 @define

@@ -18,7 +18,7 @@ from tests.acceptance.webhooks.posting import UNKNOWN
 from tests.acceptance.webhooks.run import Result
 from tests.databases import drop_databases, fresh_database, vendor
 
-pytestmark = [pytest.mark.xdist_group("busy"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.xdist_group("busy"), pytest.mark.timeout(1800)]
 EVENTS, BADGES = {"PostgreSQL": (7_500, 800), "MariaDB": (3_000, 320), "SQLite": (1_500, 180)}[vendor()]
 
 
@@ -37,7 +37,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            timeout=880,
+            timeout=1780,
             check=False,
         )
     drop_databases()
