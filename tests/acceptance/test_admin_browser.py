@@ -174,5 +174,6 @@ def test_every_screen_fits_a_narrow_window_and_labels_its_inputs(admin: Page) ->
             answer = admin.goto(address)
             assert answer is not None
             assert answer.status == 200, address
+            admin.wait_for_load_state()
             assert admin.evaluate("document.documentElement.scrollWidth") <= NARROW, f"{address} scrolls sideways"
             assert admin.evaluate(UNLABELLED) == [], address

@@ -89,9 +89,11 @@ def test_the_pages_fit_a_narrow_window_and_label_their_inputs(admin: Page) -> No
         answer = admin.goto(address)
         assert answer is not None
         assert answer.status == 200, address
+        admin.wait_for_load_state()
         assert admin.evaluate("document.documentElement.scrollWidth") <= NARROW, f"{address} scrolls sideways"
         assert admin.evaluate(UNLABELLED) == [], address
     admin.goto(f"/admin/badges/callbackendpoint/{endpoint.pk}/change/")
     admin.get_by_role("button", name="Show the secret").press("Enter")
     expect(admin.locator("#badgekit-secret")).to_be_visible()
+    admin.wait_for_load_state()
     assert admin.evaluate("document.documentElement.scrollWidth") <= NARROW

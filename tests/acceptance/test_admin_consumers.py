@@ -87,4 +87,5 @@ def test_an_operator_sees_who_reads_and_who_is_gone_and_forgets_what_is_gone(adm
 
 def is_as_wide_as_the_window(page: Page) -> None:
     """Nothing but a table in its own scrolling box is wider than the window."""
+    page.wait_for_load_state()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -36,6 +36,7 @@ def parked(username: str = "anna", error: str = "It was too early.") -> DeadEven
 
 def fits(page: Page) -> bool:
     """Whether a narrow window shows the page without scrolling to the side."""
+    page.wait_for_load_state()
     return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 

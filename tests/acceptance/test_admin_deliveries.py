@@ -183,6 +183,7 @@ def test_the_pages_of_a_bad_night_fit_a_narrow_window_and_label_their_inputs(adm
         answer = admin.goto(address)
         assert answer is not None
         assert answer.status == 200, address
+        admin.wait_for_load_state()
         assert admin.evaluate("document.documentElement.scrollWidth") <= NARROW, f"{address} scrolls sideways"
         assert admin.evaluate(UNLABELLED) == [], address
 

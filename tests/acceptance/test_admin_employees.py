@@ -54,6 +54,7 @@ def employee() -> Any:
 
 def fits(page: Page) -> bool:
     """Whether a narrow window shows the page without scrolling to the side."""
+    page.wait_for_load_state()
     return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
