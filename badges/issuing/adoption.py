@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from badges.data import ListedBadge
-from badges.issuing import awards
+from badges.issuing import awards, records
 from badges.issuing.callbacks import make_for_badges
 from badges.issuing.following import as_uuid, find, follow, is_news
 from badges.issuing.tasks import enqueue_on_commit
@@ -79,6 +79,7 @@ def adopt(template: BadgeTemplate, user: AbstractBaseUser, listed: ListedBadge, 
             )
             Delivery.objects.create(badge=badge, action=Action.ANNOUNCE_AWARDED)
             Delivery.objects.create(badge=badge, action=Action.ISSUE, **done(note))
+            records.awarded([badge.pk])
             make_for_badges([badge.pk], Callback.Action.AWARD)
             enqueue_on_commit(badge.pk)
     except IntegrityError:

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from badges.issuing import records
 from badges.issuing.callbacks import make_for_badges
 from badges.issuing.tasks import enqueue_on_commit
 from badges.models import Badge, BadgeTemplate, Callback, Delivery
@@ -27,6 +29,39 @@ def award(user: AbstractBaseUser, earned: Mapping[int, datetime]) -> list[Badge]
     """
     made = award_all({(user.pk, template_id): earned_at for template_id, earned_at in earned.items()})
     return list(Badge.objects.filter(pk__in=made.values()).select_related("template").order_by("pk"))
+
+
+def award_once(user: AbstractBaseUser, template_id: int) -> tuple[Badge, bool]:
+    """Award a badge now to a learner who may hold it, or may have held it. Call it in a transaction.
+
+    Arguments:
+        user: the learner.
+        template_id: of which template.
+
+    Returns:
+        The learner's badge, and whether it is new; one that is not, awarded or revoked, is locked and was left alone.
+
+    Raises:
+        django.db.IntegrityError: the learner or the template is not there any more.
+    """
+    if (found := _locked(user, template_id)) is not None:
+        return found, False
+    try:
+        with transaction.atomic():
+            made = award(user, {template_id: timezone.now()})
+    except IntegrityError:
+        # An event, or somebody else, has awarded it at this moment.
+        if (found := _locked(user, template_id)) is None:
+            raise
+        return found, False
+    if not made:
+        raise IntegrityError(f"There is no badge template {template_id} any more.")
+    return made[0], True
+
+
+def _locked(user: AbstractBaseUser, template_id: int) -> Badge | None:
+    """The learner's badge. A locking read sees what another transaction has just committed, at any isolation."""
+    return Badge.objects.select_for_update().filter(user_id=user.pk, template_id=template_id).first()
 
 
 def award_all(earned: Mapping[tuple[int, int], datetime]) -> dict[tuple[int, int], int]:
@@ -66,6 +101,7 @@ def award_all(earned: Mapping[tuple[int, int], datetime]) -> dict[tuple[int, int
             extra={"action": "badge_awarded", "badge": str(badge_uuid), "template": template_id},
         )
     insert(Delivery, ("badge_id", "action"), deliveries)
+    records.awarded(ids.values())
     make_for_badges(list(ids.values()), Callback.Action.AWARD)
     enqueue_on_commit(*ids.values())
     return ids
@@ -106,6 +142,7 @@ def revoke_all(lost: Iterable[tuple[Badge, datetime]]) -> list[Badge]:
         logger.info("Badge %s was revoked.", badge.uuid, extra={"action": "badge_revoked", "badge": str(badge.uuid)})
     if revoked:
         Delivery.objects.bulk_create(deliveries)
+        records.revoked([badge.pk for badge in revoked])
         make_for_badges([badge.pk for badge in revoked], Callback.Action.REVOKE)
         enqueue_on_commit(*(badge.pk for badge in revoked))
     return revoked

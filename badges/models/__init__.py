@@ -1,9 +1,11 @@
 """What is stored, one concept a module."""
 
 from badges.models.accounts import AccredibleAPIConfig, BadgeKitSystem, CredlyOrganization, ProviderAccount
+from badges.models.adoption import AdoptedRow
 from badges.models.applications import Application, ApplicationChange, Criterion, Evidence, Review, ReviewItem
 from badges.models.awards import AccredibleBadge, Badge, BadgeKitBadge, BadgeNotification, CredlyBadge
 from badges.models.callbacks import Callback, CallbackEndpoint
+from badges.models.changes import BadgeChange
 from badges.models.configuration import ConfigurationVersion
 from badges.models.consumers import BusConsumer
 from badges.models.dead_events import DeadEvent
@@ -22,9 +24,11 @@ __all__ = [
     "AccredibleAPIConfig",
     "AccredibleBadge",
     "AccredibleGroup",
+    "AdoptedRow",
     "Application",
     "ApplicationChange",
     "Badge",
+    "BadgeChange",
     "BadgeKitBadge",
     "BadgeKitSystem",
     "BadgeKitTemplate",

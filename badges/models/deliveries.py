@@ -72,6 +72,7 @@ class Delivery(TimeStamped):
         ISSUE = "issue", _("issue at the provider")
         ANNOUNCE_REVOKED = "announce_revoked", _("announce the revocation")
         REVOKE = "revoke", _("revoke at the provider")
+        DELETE = "delete", _("delete at the provider")
         CALLBACK = "callback", _("send a callback")
 
     class Status(models.TextChoices):

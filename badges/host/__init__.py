@@ -1,0 +1,1 @@
+"""What this app is in the Credentials service, whose own badges module it replaces."""
