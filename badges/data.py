@@ -85,6 +85,17 @@ class Criterion:
 
 
 @frozen
+class ReviewCriterion:
+    """What the provider reviews applications for a badge against."""
+
+    external_id: int
+    description: str
+    is_required: bool = False
+    note: str = ""
+    """For reviewers."""
+
+
+@frozen
 class ProviderTemplate:
     """A badge template (Credly) or group (Accredible) as the provider lists it."""
 
@@ -97,6 +108,8 @@ class ProviderTemplate:
     """Names the image where its address takes a call of its own: :meth:`badges.providers.base.Provider.image_url`."""
     skills: tuple[str, ...] = ()
     criteria: tuple[Criterion, ...] = ()
+    review_criteria: tuple[ReviewCriterion, ...] | None = None
+    """None where the provider reviews no applications."""
     changed_at: datetime | None = None
     """When it last changed, by the provider's clock; aware. None where the provider does not say."""
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from badges.applications.awarding import award_now, may_award_by_itself
 from badges.applications.moves import may_move, move, record
 from badges.changes import ReviewChange
+from badges.exceptions import BadgesError
 from badges.models import Application, BadgeTemplate, Criterion, Evidence, ProviderAccount, Review, ReviewItem
 from badges.models.users import learner_by_email
 from badges.rules.payload import storable_text
@@ -36,12 +37,19 @@ def store_review(change: ReviewChange, account: ProviderAccount) -> str:
 
     Returns:
         What was changed, in sentences; empty for nothing.
+
+    Raises:
+        BadgesError: the system has no template with the slug that it names, or none yet: to be tried again.
     """
     if not all(0 < len(slug) <= LONGEST_SLUG for slug in (change.application_slug, change.review_slug)):
         return gettext("The review was left out: its identifier, or that of its application, is empty or too long.")
     template = _template(change, account)
     if template is None:
-        return gettext("The review was left out: this system has no badge template with the slug that it names.")
+        # BadgeKit tells of it once: it is kept until the template is there, or staff decides.
+        raise BadgesError(
+            f'The review waits: the system "{account.name}" has no badge template with the slug that it names. Sync '
+            "its badges (sync_badgekit_badges)."
+        )
     application = _application(change, account, template)
     is_learner_found = _find_learner(application)
     _store_evidence(application, change)

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from badges.data import ProviderTemplate, TemplateState
+from badges.issuing.sync import criteria
 from badges.models import BadgeTemplate, ConfigurationVersion, ProviderAccount
 from badges.rules.payload import storable_text
 
@@ -60,8 +61,16 @@ class Writer:
         """
         values = _values(entry, images)
         if row is not None:
-            return self._update(row, values, entry.changed_at, asked_at)
-        return self._create(entry.external_id, values, entry.changed_at)
+            outcome = self._update(row, values, entry.changed_at, asked_at)
+        else:
+            outcome = self._create(entry.external_id, values, entry.changed_at)
+        has_news = entry.review_criteria is not None and self._store_criteria(entry, row)
+        return "updated" if has_news and outcome in ("", "unchanged") else outcome
+
+    def _store_criteria(self, entry: ProviderTemplate, row: BadgeTemplate | None) -> bool:
+        if row is None:
+            row = BadgeTemplate.objects.filter(account=self.account, external_id=entry.external_id).first()
+        return row is not None and criteria.store(row, entry.review_criteria or ())
 
     def _create(self, external_id: str, values: dict[str, Any], changed_at: datetime | None) -> str:
         row = BadgeTemplate(
@@ -154,14 +163,14 @@ def _values(entry: ProviderTemplate, images: Mapping[str, str]) -> dict[str, Any
         text = gettext("its identifier is longer than %(limit)d characters.")
         raise ValidationError(text % {"limit": EXTERNAL_ID_LENGTH})
     asked = web_address(images.get(entry.image_key, ""))
-    criteria = ({"title": _line(one.title), "url": web_address(one.url)} for one in entry.criteria[:MOST_LISTED])
+    told = ({"title": _line(one.title), "url": web_address(one.url)} for one in entry.criteria[:MOST_LISTED])
     return {
         "name": _line(entry.name) or entry.external_id,
         "description": storable_text(entry.description),
         "image_url": asked or web_address(entry.image_url),
         "state": entry.state.value,
         "skills": [line for skill in entry.skills[:MOST_LISTED] if (line := _line(skill))],
-        "criteria": [one for one in criteria if any(one.values())],
+        "criteria": [one for one in told if any(one.values())],
         # Only with its image: without one, the provider is asked again next time.
         **({"image_key": entry.image_key} if asked else {}),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from badges.data import Criterion, ProviderTemplate, TemplateState
+from badges.data import Criterion, ProviderTemplate, ReviewCriterion, TemplateState
 from badges.exceptions import UnexpectedAnswer
 from badges.providers.answers import Record, identifier, records, text, texts, url
 
@@ -28,6 +28,23 @@ def template(row: Record) -> ProviderTemplate:
         state=TemplateState.ARCHIVED if row.get("archived") in (True, 1) else TemplateState.ACTIVE,
         skills=texts(row, "tags", "value", "name"),
         criteria=(*criteria, *((Criterion(url=page),) if page else ())),
+        review_criteria=_review_criteria(row),
+    )
+
+
+def _review_criteria(row: Record) -> tuple[ReviewCriterion, ...] | None:
+    """None where the answer is one without its criteria."""
+    if not isinstance(row.get("criteria"), list):
+        return None
+    return tuple(
+        ReviewCriterion(
+            external_id=int(number),
+            description=text(one, "description"),
+            is_required=one.get("required") in (True, 1),
+            note=text(one, "note"),
+        )
+        for one in records(row, "criteria")
+        if (number := identifier(one, "id")).isascii() and number.isdecimal() and len(number) < 20
     )
 
 

@@ -13,6 +13,7 @@ from badges.applications import reviewing
 from badges.applications.errors import NotNow
 from badges.applications.external import store_review
 from badges.changes import ReviewChange, ReviewItemData
+from badges.exceptions import BadgesError
 from badges.models import (
     Application,
     Badge,
@@ -216,8 +217,6 @@ def test_a_template_that_is_not_active_awards_nothing(template: BadgeTemplate, s
 @pytest.mark.parametrize(
     "values",
     [
-        {"template_external_id": "other"},
-        {"template_external_id": ""},
         {"application_slug": ""},
         {"application_slug": "a" * 256},
         {"review_slug": ""},
@@ -229,10 +228,18 @@ def test_what_belongs_to_nothing_is_left_out_and_says_why(store: Callable[..., s
     assert not Application.objects.exists()
 
 
+@pytest.mark.parametrize("slug", ["other", ""])
+def test_a_review_of_a_badge_that_is_not_known_is_tried_again(store: Callable[..., str], slug: str) -> None:
+    with pytest.raises(BadgesError, match="sync_badgekit_badges"):
+        store(template_external_id=slug)
+    assert not Application.objects.exists()
+
+
 def test_another_systems_template_of_the_same_slug_is_another(template: BadgeTemplate) -> None:
     other = BadgeKitSystem.objects.create(name="Other")
 
-    assert store_review(REVIEW, other).startswith("The review was left out: ")
+    with pytest.raises(BadgesError, match='system "Other" has no badge template'):
+        store_review(REVIEW, other)
 
 
 def test_two_systems_may_have_the_same_slugs(template: BadgeTemplate, store: Callable[..., str]) -> None:

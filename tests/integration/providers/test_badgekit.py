@@ -13,7 +13,7 @@ import responses
 from attrs import evolve
 from responses.matchers import json_params_matcher, query_param_matcher
 
-from badges.data import AccountInfo, Criterion, IssuedBadge, ProviderTemplate, TemplateState
+from badges.data import AccountInfo, Criterion, IssuedBadge, ProviderTemplate, ReviewCriterion, TemplateState
 from badges.exceptions import (
     AccountUnusable,
     ConfigurationError,
@@ -176,6 +176,7 @@ def test_a_badge_becomes_a_template_field_by_field(mock: Any) -> None:
             state=TemplateState.ACTIVE,
             skills=("museum", "art"),
             criteria=(Criterion(title="Five museums."), Criterion(url="https://city.example.com/explorer")),
+            review_criteria=(ReviewCriterion(221, "Five museums.", is_required=True),),
         ),
     )
 
