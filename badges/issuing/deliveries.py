@@ -34,7 +34,7 @@ from badges.issuing.verdicts import (
     storable_badge,
     succeeded,
 )
-from badges.models import Delivery, ProviderAccount
+from badges.models import Delivery, DeliveryAttempt, ProviderAccount
 from badges.providers import traffic
 from badges.providers.traffic import Recorder
 
@@ -45,6 +45,8 @@ LOST = "lost"
 ANNOUNCEMENTS = (Action.ANNOUNCE_AWARDED, Action.ANNOUNCE_REVOKED)
 PROVIDER_CALLS = (Action.ISSUE, Action.REVOKE)
 LANES = (ANNOUNCEMENTS, PROVIDER_CALLS)
+MOST_LOST = 20
+"""So many workers may die of one delivery, or outlast its lease, before nobody tries any more."""
 ENDED = (Status.DONE, Status.DEAD, Status.CANCELLED)
 
 
@@ -153,6 +155,8 @@ def _is_due(delivery: Delivery, now: datetime) -> bool:
 
 def _work_on(delivery: Delivery, patience: float) -> Attempt | None:
     """Attempt a due delivery; None where its account must not be called now, or another worker was faster."""
+    if _has_cost_too_many(delivery):
+        return None
     account = delivery.own_badge.template.account if delivery.action in PROVIDER_CALLS else None
     admission = health.admission(account) if account is not None else Admission.FREE
     if admission is Admission.BLOCKED:
@@ -162,6 +166,26 @@ def _work_on(delivery: Delivery, patience: float) -> Attempt | None:
     if probe is not None:
         health.give_back(probe)
     return attempt
+
+
+def _has_cost_too_many(delivery: Delivery) -> bool:
+    """Give up what took worker after worker with it: each time it is the first that the next one takes."""
+    if delivery.status != Status.IN_PROGRESS:
+        return False
+    lost = delivery.attempts - DeliveryAttempt.objects.filter(delivery=delivery).count()
+    if lost < MOST_LOST:
+        return False
+    detail = f"{lost} workers were lost while they carried it out: killed, or slower than their lease."
+    as_read = Delivery.objects.filter(pk=delivery.pk, lease_token=delivery.lease_token)
+    if as_read.move(Status.DEAD, last_error=detail):
+        logger.error(
+            "Delivery %s (%s) was given up: %s Look for what ended them, mend it and retry it in the admin.",
+            delivery.pk,
+            delivery.action,
+            detail,
+            extra={"action": "delivery_failed", "delivery": delivery.pk, "attempt": delivery.attempts},
+        )
+    return True
 
 
 def _claim(delivery: Delivery) -> bool:

@@ -32,6 +32,7 @@ from badges.toggles import is_badges_enabled
 from badges.webhooks.applying import apply
 from badges.webhooks.outcomes import (
     BROKEN,
+    DEAD,
     LOST,
     POSTPONED,
     RETRY,
@@ -47,6 +48,8 @@ logger = logging.getLogger(__name__)
 Status = WebhookEvent.Status
 PATIENCE = 30.0
 """Seconds that a call of a sweep may wait for its turn below its account's ceiling."""
+MOST_ATTEMPTS = 50
+"""After so many, one that a worker was lost with is not tried any more. Failures alone run out long before."""
 MOST_IN_A_ROW = 5
 """So many failures in a row end the turn of a provider that is not asked for its events. The others' accounts rest."""
 
@@ -178,6 +181,8 @@ def _attempt(event_id: int, patience: float) -> Attempt | None:
     row = due().select_related("account").filter(pk=event_id).first()
     if row is None:
         return None
+    if row.status == Status.PROCESSING and row.attempts >= MOST_ATTEMPTS:
+        return _given_up(row)
     webhooks = _webhooks_of(row.account)
     probe: Probe | None = None
     if webhooks is None or webhooks.is_confirmed_by_provider:
@@ -287,6 +292,26 @@ def _lost(row: WebhookEvent) -> Attempt:
             extra={"action": "lease_lost", "event": row.pk},
         )
     return Attempt(row.pk, row.event_type, LOST, "")
+
+
+def _given_up(row: WebhookEvent) -> Attempt | None:
+    """Give up what takes worker after worker with it: each time it is the first that the next one takes."""
+    detail = (
+        f"It was tried {row.attempts} times, the last time by a worker that was lost: killed, or slower than its lease."
+    )
+    now = timezone.now()
+    as_read = WebhookEvent.objects.filter(pk=row.pk, status=Status.PROCESSING, lease_token=row.lease_token)
+    if not as_read.update(
+        status=Status.DEAD, lease_token=None, leased_until=None, finished_at=now, modified=now, last_error=detail
+    ):
+        return None
+    logger.error(
+        "Webhook event %s was given up: %s Look for what ended it, mend it and replay the event in the admin.",
+        row.pk,
+        detail,
+        extra={"action": "webhook_failed", "event": row.pk, "attempt": row.attempts},
+    )
+    return Attempt(row.pk, row.event_type, DEAD, detail)
 
 
 def _webhooks_of(account: ProviderAccount) -> Webhooks | None:

@@ -12,11 +12,11 @@ from django.utils import timezone
 from badges.exceptions import ProviderAuthError, ProviderUnavailable
 from badges.issuing import actions, awards
 from badges.issuing.actions import Done
-from badges.issuing.deliveries import Attempt, run_due
+from badges.issuing.deliveries import MOST_LOST, Attempt, retry_now, run_due
 from badges.issuing.sweep import due_work, sweep
 from badges.models import AccountHealth, Badge, Delivery, ProviderAccount
 from tests.factories import BadgeTemplateFactory, UserFactory, moment
-from tests.integration.issuing.helpers import issue_of, make_due
+from tests.integration.issuing.helpers import issue_of, let_the_rest_end, make_due
 from tests.integration.issuing.scripted import ScriptedProvider, killed
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +51,43 @@ def test_what_a_killed_worker_left_is_taken_up_after_its_lease(badge: Badge, pro
 
     assert issue_of(badge).status == Status.DONE
     assert len(provider.held) == 1
+
+
+def test_what_kills_worker_after_worker_is_given_up_and_can_be_retried(
+    badge: Badge, provider: type[ScriptedProvider]
+) -> None:
+    provider.script += [killed] * MOST_LOST
+    for _ in range(MOST_LOST):
+        with pytest.raises(SystemExit):
+            run_due(badge.pk)
+        make_due(issue_of(badge))
+
+    sweep()
+
+    assert (issue_of(badge).status, issue_of(badge).attempts) == (Status.DEAD, MOST_LOST)
+    assert "20 workers were lost" in issue_of(badge).last_error
+    assert retry_now(issue_of(badge))
+    sweep()
+    assert issue_of(badge).status == Status.DONE
+
+
+def test_one_that_failed_often_is_not_given_up_for_one_lost_worker(
+    badge: Badge, provider: type[ScriptedProvider]
+) -> None:
+    provider.script += [ProviderUnavailable("Down.")] * MOST_LOST
+    provider.script.append(killed)
+    for _ in range(MOST_LOST):
+        run_due(badge.pk)
+        let_the_rest_end()
+        make_due(issue_of(badge))
+    with pytest.raises(SystemExit):
+        run_due(badge.pk)
+    let_the_rest_end()
+    make_due(issue_of(badge))
+
+    sweep()
+
+    assert issue_of(badge).status == Status.DONE
 
 
 def test_the_report_tells_what_still_waits_and_until_when(badge: Badge, provider: type[ScriptedProvider]) -> None:
