@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, URLPattern, reverse
 from django.utils import formats, timezone
@@ -52,6 +52,7 @@ class WebhookScreen(ProviderScreen[A]):
             context["has_former_secret"] = _former_until(account) is not None
         return super().render_change_form(request, context, *args, **kwargs)
 
+    @admin.display(description=_("webhook"))
     def webhook_address(self, obj: ProviderAccount) -> str:
         """Where the provider is to call, with a button that copies it; where it signs, the secret too."""
         webhooks = webhooks_of(obj)
@@ -74,8 +75,7 @@ class WebhookScreen(ProviderScreen[A]):
             ((label, value, value, gettext("Copied"), gettext("Copy")) for label, value in rows),
         )
 
-    webhook_address.short_description = _("webhook")  # type: ignore[attr-defined]
-
+    @admin.display(description=_("how to enter it"))
     def webhook_steps(self, obj: ProviderAccount) -> str:
         """What to do with it at the provider."""
         webhooks = webhooks_of(obj)
@@ -84,8 +84,7 @@ class WebhookScreen(ProviderScreen[A]):
         steps = format_html_join("", "<li>{}</li>", ((step,) for step in webhooks.setup_steps))
         return format_html('<ol class="badges-steps">{}</ol>', steps)
 
-    webhook_steps.short_description = _("how to enter it")  # type: ignore[attr-defined]
-
+    @admin.display(description=_("former secret"))
     def former_secret(self, obj: ProviderAccount) -> str:
         """Until when what comes with the former secret is let in."""
         until = _former_until(obj)
@@ -93,8 +92,6 @@ class WebhookScreen(ProviderScreen[A]):
             return EMPTY
         text = gettext("What comes with the former secret is let in until %(time)s.")
         return text % {"time": formats.date_format(timezone.localtime(until), "DATETIME_FORMAT")}
-
-    former_secret.short_description = _("former secret")  # type: ignore[attr-defined]
 
     def _change_secret(self, request: HttpRequest, account: A) -> None:
         valid_until = timezone.now() + timedelta(seconds=get_config().webhooks.rotation)

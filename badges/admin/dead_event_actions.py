@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from badges.admin import dead_event_forms as forms
 from badges.admin.base import ReadOnlyScreen, UnwrappedScreen, may_change
+from badges.admin.discarding import DiscardForm, IdsForm, ids_of
 from badges.issuing import tasks
 from badges.models import DeadEvent
 from badges.processing import replaying
@@ -120,7 +121,7 @@ class DeadEventActions(UnwrappedScreen[DeadEvent], ReadOnlyScreen[DeadEvent]):
         self._require_permission(request)
         ids = _named(request, object_id)
         asked = forms.discarding(DeadEvent.objects.filter(pk__in=ids))
-        form = forms.DiscardForm(request.POST) if request.method == "POST" and asked.ids else None
+        form = DiscardForm(request.POST) if request.method == "POST" and asked.ids else None
         if form is None or not form.is_valid():
             return self._ask(request, asked, "discard", object_id, form)
         reason = form.cleaned_data["reason"]
@@ -184,9 +185,9 @@ class DeadEventActions(UnwrappedScreen[DeadEvent], ReadOnlyScreen[DeadEvent]):
         asked: forms.Confirmation,
         slug: str,
         object_id: int | None = None,
-        form: forms.DiscardForm | None = None,
+        form: DiscardForm | None = None,
     ) -> HttpResponse:
-        form_class = forms.DiscardForm if slug == "discard" else forms.IdsForm
+        form_class = DiscardForm if slug == "discard" else IdsForm
         context = {
             **self.admin_site.each_context(request),
             "title": asked.title,
@@ -211,4 +212,4 @@ class DeadEventActions(UnwrappedScreen[DeadEvent], ReadOnlyScreen[DeadEvent]):
 
 def _named(request: HttpRequest, object_id: int | None) -> list[int]:
     """The ids that the address or the page named."""
-    return [object_id] if object_id else forms.ids_of(request.POST.get("ids", ""))
+    return [object_id] if object_id else ids_of(request.POST.get("ids", ""))

@@ -5,41 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from attrs import frozen
-from django import forms
 from django.db.models import Min, QuerySet
 from django.template.defaultfilters import truncatechars
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from badges.admin.discarding import LIMIT
 from badges.models import DeadEvent
 from badges.processing.replaying import alike, kind_of_failure
 
-LIMIT = 5000
-"""So many are discarded at once; somebody waits for the page."""
 KINDS = 20
 """So many kinds are replayed at once."""
 ERRORS = 500
 """In so many different errors they are looked for: errors of one kind may differ in a number."""
 SHOWN = 20
-LONGEST_REASON = 500
-
-
-class IdsForm(forms.Form):
-    """What a page between brings back: the dead events that it named."""
-
-    ids = forms.CharField(widget=forms.HiddenInput)
-
-
-class DiscardForm(IdsForm):
-    """Why dead events are discarded."""
-
-    reason = forms.CharField(
-        label=_("Reason"),
-        max_length=LONGEST_REASON,
-        widget=forms.Textarea(attrs={"rows": 3, "class": "badges-wide"}),
-        help_text=_("It is kept with the dead events and in the history of changes. Name no learner."),
-        error_messages={"required": _("Enter a reason: whoever looks at this later will want to know.")},
-    )
 
 
 @frozen
@@ -118,12 +97,6 @@ def replaying(examples: list[DeadEvent]) -> Confirmation:
         lines=tuple((event, _like(event, number)) for event, number in counted),
         ids=",".join(str(event.pk) for event, _number in counted),
     )
-
-
-def ids_of(text: str) -> list[int]:
-    """The ids that came back with a page. What is none is left out."""
-    parts = text.split(",")[:LIMIT]
-    return [int(part) for part in parts if part.isascii() and part.isdecimal() and len(part) < 19]
 
 
 def _rest(number: int) -> str:

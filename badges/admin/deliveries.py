@@ -31,6 +31,7 @@ from badges.admin.base import (
     user_lookups,
 )
 from badges.admin.delivery_filters import AccountFilter, AgeFilter, DueFilter, EndpointFilter, StateFilter
+from badges.admin.discarding import ids_of
 from badges.admin.generic import StackedInline
 from badges.exceptions import BadgesError
 from badges.issuing import by_hand
@@ -229,7 +230,7 @@ class DeliveryAdmin(ReadOnlyScreen[Delivery]):
         way = ending.WAYS[slug]
         if request.method != "POST" and object_id is None:
             return HttpResponseRedirect(self._address("changelist"))
-        chosen = ending.ids_of(request.POST.get("ids", "") if object_id is None else str(object_id))
+        chosen = ids_of(request.POST.get("ids", "") if object_id is None else str(object_id))
         plan = ending.plan(way, self.get_queryset(request).filter(pk__in=chosen))
         if request.method != "POST" or not plan.chosen:
             return self._ask(request, plan, object_id)

@@ -201,9 +201,3 @@ def plan(way: Way, deliveries: Any) -> Plan:
     beyond = candidates.count() - LIMIT if len(chosen) > LIMIT else 0
     others = deliveries.exclude(allowed).order_by().values_list("status").annotate(number=Count("pk"))
     return Plan(way, chosen[:LIMIT], dict(others), beyond)
-
-
-def ids_of(text: str) -> list[int]:
-    """The ids that came back with the page. What is none is left out."""
-    parts = text.split(",")[:LIMIT]
-    return [int(part) for part in parts if part.isascii() and part.isdecimal() and len(part) < 19]

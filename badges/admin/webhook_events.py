@@ -6,7 +6,6 @@ import json
 import uuid
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import models as orm
@@ -18,27 +17,14 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from badges.admin.base import EMPTY, ReadOnlyScreen, UnwrappedScreen, change_link, may_change, pretty_json
+from badges.admin.discarding import DiscardForm, ids_of
 from badges.admin.masking import MASK, masked
 from badges.models import WebhookEvent
 from badges.webhooks import by_hand
 
-LONGEST_REASON = 500
 ADDRESSES = frozenset({"learner", "author"})
 """Whose values are e-mail addresses in BadgeKit's messages, besides those that are called so."""
 Status = WebhookEvent.Status
-
-
-class DiscardForm(forms.Form):
-    """Why webhook events are discarded."""
-
-    ids = forms.CharField(widget=forms.HiddenInput)
-    reason = forms.CharField(
-        label=_("Reason"),
-        max_length=LONGEST_REASON,
-        widget=forms.Textarea(attrs={"rows": 3, "class": "badges-wide"}),
-        help_text=_("It is kept with the events and in the history of changes. Name no learner."),
-        error_messages={"required": _("Enter a reason: whoever looks at this later will want to know.")},
-    )
 
 
 class WebhookEventAdmin(UnwrappedScreen[WebhookEvent], ReadOnlyScreen[WebhookEvent]):
@@ -147,7 +133,7 @@ class WebhookEventAdmin(UnwrappedScreen[WebhookEvent], ReadOnlyScreen[WebhookEve
     def discard_view(self, request: HttpRequest, object_id: int | None = None) -> HttpResponse:
         """Ask for a reason, and discard one event, or those that the page named."""
         self._require_permission(request)
-        ids = [object_id] if object_id is not None else _ids(request.POST.get("ids", ""))
+        ids = [object_id] if object_id is not None else ids_of(request.POST.get("ids", ""))
         form = DiscardForm(request.POST) if request.method == "POST" else None
         if form is None or not form.is_valid():
             return self._ask(request, ids, form, object_id)
@@ -193,8 +179,3 @@ def _masked(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: MASK if key in ADDRESSES and item else _masked(item) for key, item in value.items()}
     return [_masked(item) for item in value] if isinstance(value, list) else value
-
-
-def _ids(text: str) -> list[int]:
-    parts = text.split(",")[: by_hand.LIMIT]
-    return [int(part) for part in parts if part.isascii() and part.isdecimal() and len(part) < 19]

@@ -100,8 +100,9 @@ def store_files(evidence: Sequence[NewEvidence], names: list[str]) -> None:
     """Put the files among checked evidence into the storage; their names there are added to the list one by one."""
     for piece in evidence:
         if piece.file is not None:
+            name = files.store(piece.file)
             # One by one: if the storage fails, those that it has are known.
-            names.append(files.store(piece.file))  # noqa: PERF401
+            names.append(name)
 
 
 def _checked(piece: NewEvidence, where: str) -> NewEvidence:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
@@ -98,7 +99,7 @@ def _batches(rows: QuerySet[Any], size: int, is_stopping: Callable[[], bool]) ->
         if not ids:
             return
         last = ids[-1]
-        yield retried(lambda ids=ids: _delete(rows, ids))  # type: ignore[misc]
+        yield retried(partial(_delete, rows, ids))
 
 
 def _delete(rows: QuerySet[Any], ids: list[int]) -> int:

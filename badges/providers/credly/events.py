@@ -152,13 +152,13 @@ def _visibility(event: _Event) -> Result:
     changes: list[Change] = []
     told = _VISIBLE.get(event.event_type)
     looked_up = 0
-    for row in _badges_named(event.answer):
-        is_ours = _relation(event, row) is Relation.OWN
+    for named in _badges_named(event.answer):
+        row, is_ours = named, _relation(event, named) is Relation.OWN
         is_public = told if told is not None else flag(row, "public")
         if is_public is None or "state" not in row:
             looked_up += 1
             found = event.look_up.badge(_id(row, "id")) if looked_up <= MOST_LOOKED_UP else None
-            is_ours, row = found is not None, found or row  # noqa: PLW2901 - the same badge, told in full
+            row, is_ours = found or named, found is not None
             is_public = told if told is not None else flag(row, "public")
         if is_ours:
             change = _change(event, row)

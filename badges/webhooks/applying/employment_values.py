@@ -131,6 +131,10 @@ def _time(value: datetime) -> datetime | None:
 
 _FIRST_YEAR, _LAST_YEAR = 1900, 9000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-EMPTY: dict[str, Any] = {name: EmployeeRecord._meta.get_field(name).get_default() for name in RECORD}  # type: ignore[union-attr]
+EMPTY: dict[str, Any] = {
+    one.name: one.get_default() for one in EmployeeRecord._meta.concrete_fields if one.name in RECORD
+}
 """What a record holds of which nothing is kept."""
-NO_BADGE: dict[str, Any] = {name: EmployeeBadge._meta.get_field(name).get_default() for name in BADGE}  # type: ignore[union-attr]
+NO_BADGE: dict[str, Any] = {
+    one.name: one.get_default() for one in EmployeeBadge._meta.concrete_fields if one.name in BADGE
+}
