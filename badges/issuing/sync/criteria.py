@@ -59,7 +59,7 @@ def _values(listed: Iterable[ReviewCriterion]) -> dict[int, dict[str, Any]]:
 
 
 def _write(row: Criterion, values: dict[str, Any]) -> bool:
-    if row.pk is not None and all(getattr(row, name) == value for name, value in values.items()):
+    if not row._state.adding and all(getattr(row, name) == value for name, value in values.items()):
         return False
     for name, value in values.items():
         setattr(row, name, value)
