@@ -13,6 +13,22 @@ class BadgesError(Exception):
     """Base of all errors of this app. Its text is safe to show: it holds no secret and no personal data."""
 
 
+class Refused(BadgesError):
+    """What somebody asked for cannot be done as they want it. Nothing was changed; the text is theirs to read."""
+
+    code: ClassVar[str] = "invalid"
+    """For programs: which refusal it is."""
+
+    def __init__(self, message: str, *, field: str = "") -> None:
+        """
+        Arguments:
+            message: a translated sentence.
+            field: what of the input it is about, such as ``evidence.2``, counted from 0; empty: all of it.
+        """
+        super().__init__(message)
+        self.field = field
+
+
 class ConfigurationError(BadgesError):
     """A setting is missing, has the wrong type, or names something that does not exist."""
 

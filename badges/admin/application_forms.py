@@ -114,13 +114,25 @@ class ApplyForm(EvidenceForm):
         template.queryset = BadgeTemplate.objects.filter(takes_applications=True, is_active=True).order_by("name", "pk")
 
     def clean_learner(self) -> Any:
-        said = self.cleaned_data["learner"].strip()
-        found = get_user_model()._default_manager.filter(**{USERNAME: said}, is_active=True).first()
-        found = found or learner_by_email(said)
-        if found is None:
-            text = gettext("There is no active user with this username or e-mail address, or more than one.")
-            raise forms.ValidationError(text)
-        return found
+        return learner_named(self.cleaned_data["learner"])
+
+
+def learner_named(said: str) -> Any:
+    """The active user whom somebody means.
+
+    Arguments:
+        said: a username or an e-mail address.
+
+    Raises:
+        ValidationError: there is none, or there are several.
+    """
+    said = said.strip()
+    found = get_user_model()._default_manager.filter(**{USERNAME: said}, is_active=True).first()
+    found = found or learner_by_email(said)
+    if found is None:
+        text = gettext("There is no active user with this username or e-mail address, or more than one.")
+        raise forms.ValidationError(text)
+    return found
 
 
 @frozen

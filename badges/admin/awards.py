@@ -1,4 +1,4 @@
-"""Awarded badges: our record of them, the provider's word, and what is still to be told. Read-only."""
+"""Awarded badges: our record of them, the provider's word, what staff did by hand, and what is still to be told."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from badges.admin import delivery_texts as texts
+from badges.admin.awards_by_hand import ChangeInline, RevokesByHand
 from badges.admin.base import (
     ReadOnlyInline,
     ReadOnlyScreen,
@@ -47,8 +48,10 @@ class NotificationInline(ReadOnlyInline, TabularInline[BadgeNotification, Badge]
     readonly_fields = fields
 
 
-class BadgeAdmin(ReadOnlyScreen[Badge]):
+class BadgeAdmin(RevokesByHand, ReadOnlyScreen[Badge]):
     """Badges of all origins."""
+
+    change_form_template = "admin/badges/badge_change_form.html"
 
     list_display: Any = ("user", "template", "status", "state", "awarded_at", "provider_page")
     list_display_links = ("user", "template")
@@ -70,7 +73,7 @@ class BadgeAdmin(ReadOnlyScreen[Badge]):
         "uuid",
     )
     readonly_fields = fields
-    inlines = (DeliveryInline, NotificationInline)
+    inlines = (ChangeInline, DeliveryInline, NotificationInline)
 
     @admin.display(description=_("learner"))
     def learner(self, obj: Badge) -> str:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from badges.admin import activation
+from badges.admin.awards_by_hand import AwardsByHand
 from badges.admin.base import (
     EMPTY,
     OriginFilter,
@@ -89,7 +90,7 @@ class TemplateForm(ModelForm[BadgeTemplate]):
         return not self.instance._state.adding and self.instance.requirements.exists()
 
 
-class TemplateScreen(CopiesCriteria, Screen[T]):
+class TemplateScreen(AwardsByHand, CopiesCriteria, Screen[T]):
     """What the three screens of templates share."""
 
     form: Any = TemplateForm
@@ -196,6 +197,7 @@ class TemplateScreen(CopiesCriteria, Screen[T]):
     ) -> HttpResponse:
         context["badges_groups_list"] = GROUPS_LIST
         context["badges_groups"] = group_suggestions(context.get("original"))
+        context["badges_award_address"] = self.award_address(request, context.get("original"))
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import IntegrityError, transaction
-from django.utils import timezone
 from django.utils.translation import gettext
 
 from badges.applications.errors import NotNow
 from badges.applications.moves import move
 from badges.issuing import awards
-from badges.models import Application, Badge, BadgeTemplate
+from badges.models import Application, BadgeTemplate
 
 Status = Application.Status
 
@@ -32,12 +30,11 @@ def award_now(application: Application, *, by: Any = None) -> None:
     learner = application.user
     if learner is None:
         raise NotNow(gettext("The learner of this application is not known here, so nothing can be awarded."))
-    badge = _badge(application)
-    if badge is None and _award(application, learner):
+    badge, is_new = awards.award_once(learner, application.template_id)
+    if is_new:
         move(application, Status.AWARDED, by=by)
         return
-    badge = badge or _badge(application)
-    if badge is not None and not badge.is_awarded:
+    if not badge.is_awarded:
         application.note = gettext("The badge was taken away from this learner before, and is not awarded again.")
         move(application, Status.CLOSED, by=by, note=application.note)
         return
@@ -48,20 +45,3 @@ def award_now(application: Application, *, by: Any = None) -> None:
 def may_award_by_itself(template: BadgeTemplate) -> bool:
     """Whether an approval awards the badge of a template."""
     return template.awards_on_approval and template.is_active
-
-
-def _badge(application: Application) -> Badge | None:
-    """The learner's badge. A locking read sees what another transaction has just committed, at any isolation."""
-    badges = Badge.objects.select_for_update()
-    return badges.filter(user=application.user, template=application.template_id).first()
-
-
-def _award(application: Application, learner: Any) -> bool:
-    """Whether there was no badge: an event may award it at the same moment."""
-    try:
-        with transaction.atomic():
-            return bool(awards.award(learner, {application.template_id: timezone.now()}))
-    except IntegrityError:
-        if _badge(application) is None:
-            raise
-        return False
