@@ -54,6 +54,10 @@ test-fast: $(DEV) ## Run the unit and integration tests on SQLite alone; ARGS=".
 test-matrix: $(DEV) system-packages ## Run the suite on every Python and Django of the matrix that is installed (tox)
 	@$(BIN)/tox run --skip-missing-interpreters true
 
+.PHONY: openapi
+openapi: $(DEV) ## Write docs/openapi.yaml anew: the OpenAPI document of the REST API
+	@$(BIN)/python scripts/openapi.py
+
 .PHONY: coverage
 coverage: $(DEV) ## Measure branch coverage of the package
 	@$(PYTEST) -q --cov --cov-report=term --cov-report=html $(ARGS)
@@ -76,7 +80,7 @@ format: $(DEV) ## Format the code, and mend what can be mended by itself
 	@$(BIN)/ruff format .
 
 .PHONY: bench
-bench: $(DEV) system-packages $(MYSQL) ## Measure what an event, a sweep, a delivery, the consumer and a webhook cost (half an hour)
+bench: $(DEV) system-packages $(MYSQL) ## Measure what an event, a sweep, a delivery, the consumer, a webhook, an adoption cost (half an hour)
 	@status=0; \
 	$(BIN)/python -m benchmarks events || status=1; \
 	$(BIN)/python -m tests.servers --optional postgresql -- $(BIN)/python -m benchmarks sweep || status=1; \
@@ -86,6 +90,8 @@ bench: $(DEV) system-packages $(MYSQL) ## Measure what an event, a sweep, a deli
 	$(BIN)/python -m tests.servers --optional postgresql -- $(BIN)/python -m benchmarks memory || status=1; \
 	$(BIN)/python -m tests.servers --optional mariadb -- $(BIN)/python -m benchmarks consumer || status=1; \
 	$(BIN)/python -m tests.servers --optional postgresql -- $(BIN)/python -m benchmarks webhooks || status=1; \
+	$(BIN)/python -m benchmarks adoption || status=1; \
+	$(BIN)/python -m tests.servers --optional mariadb -- $(BIN)/python -m benchmarks adoption || status=1; \
 	exit $$status
 
 .PHONY: docs

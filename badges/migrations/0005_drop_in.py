@@ -5,6 +5,20 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
+from badges.models.sequences import begin_above
+
+
+def leave_the_ids_of_the_built_in_templates(apps, schema_editor):
+    """Badge templates that are made here must not take an id that an adoption of the built-in module's needs."""
+    connection = schema_editor.connection
+    with connection.cursor() as cursor:
+        if 'badges_badgetemplate' not in connection.introspection.table_names(cursor):
+            return
+        cursor.execute('SELECT MAX(id) FROM badges_badgetemplate')
+        highest = cursor.fetchone()[0]
+    if highest:
+        begin_above(connection, 'badging_badgetemplate', highest)
+
 
 class Migration(migrations.Migration):
 
@@ -18,6 +32,14 @@ class Migration(migrations.Migration):
             model_name='delivery',
             name='action',
             field=models.CharField(choices=[('announce_awarded', 'announce the award'), ('issue', 'issue at the provider'), ('announce_revoked', 'announce the revocation'), ('revoke', 'revoke at the provider'), ('delete', 'delete at the provider'), ('callback', 'send a callback')], max_length=32, verbose_name='action'),
+        ),
+        migrations.AddIndex(
+            model_name='badge',
+            index=models.Index(fields=['awarded_at', 'id'], name='badging_badge_awarded'),
+        ),
+        migrations.AddIndex(
+            model_name='badge',
+            index=models.Index(fields=['modified', 'id'], name='badging_badge_modified'),
         ),
         migrations.CreateModel(
             name='AdoptedRow',
@@ -52,4 +74,6 @@ class Migration(migrations.Migration):
                 'ordering': ('badge', 'id'),
             },
         ),
+        # Not in a transaction of its own: MySQL ends one when it changes from where a table counts.
+        migrations.RunPython(leave_the_ids_of_the_built_in_templates, migrations.RunPython.noop, atomic=False),
     ]

@@ -58,6 +58,11 @@ class Badge(TimeStamped):
         verbose_name_plural = _("badges")
         ordering = ("-id",)
         constraints = [models.UniqueConstraint(fields=["user", "template"], name="badging_badge_once")]
+        # The lists of all badges, page by page.
+        indexes = [
+            models.Index(fields=["awarded_at", "id"], name="badging_badge_awarded"),
+            models.Index(fields=["modified", "id"], name="badging_badge_modified"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.template} - {self.user}"

@@ -9,12 +9,22 @@ from django.core.exceptions import SuspiciousOperation
 from django.utils.translation import gettext
 from rest_framework import exceptions
 from rest_framework.response import Response
+from rest_framework.reverse import reverse
 from rest_framework.views import exception_handler
 
-from badges.applications.errors import ApplicationRefused, NotAllowed, NotNow
+from badges.applications.errors import NotAllowed, NotNow
+from badges.exceptions import Refused
+from badges.issuing.by_staff import BadgeInTheWay, TemplateNotActive
 from badges.rules.payload import storable
 
-STATUS_OF: Mapping[type[ApplicationRefused], int] = {ApplicationRefused: 400, NotAllowed: 403, NotNow: 409}
+STATUS_OF: Mapping[type[Refused], int] = {
+    Refused: 400,
+    NotAllowed: 403,
+    NotNow: 409,
+    TemplateNotActive: 409,
+    BadgeInTheWay: 409,
+}
+"""Of a refusal, and of the kinds of it that are not named here."""
 
 
 class TooLarge(exceptions.APIException):
@@ -24,14 +34,26 @@ class TooLarge(exceptions.APIException):
     default_code = "too_large"
 
 
+class Conflict(exceptions.APIException):
+    """It does not go with how things are by now, perhaps because somebody else was faster."""
+
+    status_code = 409
+    default_code = "conflict"
+
+
 def answer_to(error: Exception, context: dict[str, Any]) -> Response | None:
     """The answer to an error; None for one that is a defect of the server.
 
     ``fields`` names what of the input is wrong, with dots and counted from 0 (``evidence.2.url``), and says why.
     """
-    if isinstance(error, ApplicationRefused):
+    if isinstance(error, Refused):
         fields = {error.field: [str(error)]} if error.field else {}
-        return Response(_body(error.code, str(error), fields), status=STATUS_OF[type(error)])
+        body = _body(error.code, str(error), fields)
+        if isinstance(error, BadgeInTheWay):
+            # Whoever asks again after an answer that got lost finds here what the first request has done.
+            arguments = {"uuid": error.badge.uuid}
+            body["error"]["badge"] = reverse("badges:v1:badge-detail", kwargs=arguments, request=context["request"])
+        return Response(body, status=_status_of(error))
     if isinstance(error, SuspiciousOperation):
         # Too many fields of a form, say. Django would answer with a page.
         error = exceptions.ParseError(gettext("The request cannot be read."))
@@ -47,6 +69,10 @@ def answer_to(error: Exception, context: dict[str, Any]) -> Response | None:
     # The headers stay: Retry-After, WWW-Authenticate.
     response.data = body
     return response
+
+
+def _status_of(error: Refused) -> int:
+    return next(STATUS_OF[kind] for kind in type(error).__mro__ if kind in STATUS_OF)
 
 
 def _body(code: str, message: str, fields: Mapping[str, list[str]] | None = None) -> dict[str, Any]:

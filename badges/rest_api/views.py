@@ -38,6 +38,10 @@ class AlwaysJSON(BaseContentNegotiation):
 class ApiViews(GenericViewSet[Any]):
     """For whoever is logged in, by the project's own ways (``DEFAULT_AUTHENTICATION_CLASSES``); in JSON."""
 
+    # This API has an OpenAPI document of its own. In the project's, by whatever makes that (drf-spectacular, DRF,
+    # drf-yasg), it would be half told, and could be in the way.
+    schema = None
+    swagger_schema = None
     permission_classes = (IsAuthenticated,)
     parser_classes: tuple[type[BaseParser], ...] = (DeepJSONParser,)
     renderer_classes = (JSONRenderer,)

@@ -20,19 +20,28 @@ from badges.models.users import USERNAME
 LARGEST_ID = 2**63 - 1
 
 
+class Text(serializers.CharField):
+    """A text; a number or a truth value is none."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
 class EvidenceInput(serializers.Serializer[Any]):
     """A link or a text; files come as parts of a form."""
 
     kind = serializers.ChoiceField(choices=[Evidence.Kind.LINK.value, Evidence.Kind.TEXT.value])
-    url = serializers.CharField(required=False, default="", allow_blank=True)
-    text = serializers.CharField(required=False, default="", allow_blank=True)
-    reflection = serializers.CharField(required=False, default="", allow_blank=True)
+    url = Text(required=False, default="", allow_blank=True)
+    text = Text(required=False, default="", allow_blank=True)
+    reflection = Text(required=False, default="", allow_blank=True)
 
 
 class HandedIn(serializers.Serializer[Any]):
     """What is handed in with an application, the first time or again. ``statement`` may be absent."""
 
-    statement = serializers.CharField(required=False, allow_blank=True)
+    statement = Text(required=False, allow_blank=True)
     evidence = EvidenceInput(many=True, required=False, default=list)
     files = serializers.ListField(child=serializers.FileField(), required=False, default=list)
 
@@ -53,7 +62,7 @@ class NewApplication(HandedIn):
 class NewApplicationForLearner(NewApplication):
     """An application for a learner, who is named by username."""
 
-    learner = serializers.CharField()
+    learner = Text()
 
     def validate_learner(self, value: str) -> Any:
         return user_named(value)
@@ -64,14 +73,14 @@ class ReviewItemInput(serializers.Serializer[Any]):
 
     criterion = serializers.IntegerField(min_value=1, max_value=LARGEST_ID)
     is_satisfied = serializers.BooleanField()
-    comment = serializers.CharField(required=False, default="", allow_blank=True)
+    comment = Text(required=False, default="", allow_blank=True)
 
 
 class ReviewInput(serializers.Serializer[Any]):
     """A review. ``submitted_at``, if it is there, is that of the application that the reviewer has read."""
 
     approves = serializers.BooleanField()
-    comment = serializers.CharField(required=False, default="", allow_blank=True)
+    comment = Text(required=False, default="", allow_blank=True)
     items = ReviewItemInput(many=True, required=False, default=list)
     submitted_at = serializers.DateTimeField(required=False, default=None, allow_null=True)
 
@@ -79,13 +88,13 @@ class ReviewInput(serializers.Serializer[Any]):
 class ReasonInput(serializers.Serializer[Any]):
     """Why."""
 
-    reason = serializers.CharField(required=False, default="", allow_blank=True)
+    reason = Text(required=False, default="", allow_blank=True)
 
 
 class AssignmentInput(serializers.Serializer[Any]):
     """To whom, by username; null for nobody."""
 
-    assigned_to = serializers.CharField(allow_null=True)
+    assigned_to = Text(allow_null=True)
 
     def validate_assigned_to(self, value: str | None) -> Any:
         return user_named(value) if value is not None else None
@@ -94,10 +103,10 @@ class AssignmentInput(serializers.Serializer[Any]):
 class ListQuery(serializers.Serializer[Any]):
     """The filters of the list of applications."""
 
-    status = serializers.CharField(required=False)
+    status = Text(required=False)
     template = serializers.UUIDField(required=False)
-    learner = serializers.CharField(required=False)
-    assigned_to = serializers.CharField(required=False)
+    learner = Text(required=False)
+    assigned_to = Text(required=False)
 
     def validate_status(self, value: str) -> list[str]:
         wanted = value.split(",")

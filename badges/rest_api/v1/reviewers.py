@@ -48,7 +48,8 @@ class Applications(HandingIn):
     def list(self, request: Request) -> Response:
         if not permissions.may_see_all(request.user):
             raise PermissionDenied
-        query = self.read(reading.ListQuery, request.query_params)
+        # Of a form, which a query looks like, what is empty would count as absent.
+        query = self.read(reading.ListQuery, request.query_params.dict())
         rows = self.get_queryset()
         if "status" in query:
             rows = rows.filter(status__in=query["status"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 from rest_framework import serializers
 from rest_framework.reverse import reverse
@@ -112,6 +112,21 @@ class ChangeForReviewers(ChangeSerializer):
         return username_of(obj.by) if obj.by is not None else None
 
 
+class Asked(TypedDict):
+    """What is missing, where more is asked."""
+
+    comment: str
+    missing: list[dict[str, Any]]
+
+
+class Applicant(TypedDict):
+    """A learner who applies; without a username where the application is a copy, and the learner not known here."""
+
+    username: str | None
+    name: str
+    email: str
+
+
 COMMON = ("id", "template", "status", "submitted_at", "processed_at")
 WHOLE = ("statement", "note", "evidence", "reviews", "history")
 
@@ -137,14 +152,14 @@ class ApplicationSerializer(ApplicationInList):
     class Meta(ApplicationInList.Meta):
         fields = (*COMMON, *WHOLE, "asked")
 
-    def get_asked(self, obj: Application) -> dict[str, Any] | None:
+    def get_asked(self, obj: Application) -> Asked | None:
         if obj.status != Application.Status.RETURNED:
             return None
         last = max(obj.reviews.all(), key=lambda review: (review.reviewed_at, review.pk), default=None)
         if last is None:
             return None
         missing = [item for item in last.items.all() if not item.is_satisfied]
-        return {"comment": last.comment, "missing": ItemSerializer(missing, many=True).data}
+        return {"comment": last.comment, "missing": [*ItemSerializer(missing, many=True).data]}
 
 
 class ApplicationInReviewersList(ApplicationInList):
@@ -157,7 +172,7 @@ class ApplicationInReviewersList(ApplicationInList):
     class Meta(ApplicationInList.Meta):
         fields: tuple[str, ...] = (*COMMON, "learner", "assigned_to", "origin")
 
-    def get_learner(self, obj: Application) -> dict[str, str | None]:
+    def get_learner(self, obj: Application) -> Applicant:
         if obj.user is None:
             return {"username": None, "name": "", "email": obj.learner_email}
         email = str(getattr(obj.user, obj.user.get_email_field_name(), "") or "")

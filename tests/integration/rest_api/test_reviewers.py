@@ -78,7 +78,8 @@ def test_applications_are_filtered(reviewing: Api, ruth: Any) -> None:
         ({"page": "x"}, 404),
         ({"page": "\x00"}, 404),
         ({"page_size": "9" * 30}, 200),
-        ({"page_size": "-1"}, 200),
+        ({"page_size": "-1"}, 400),
+        ({"template": ""}, 400),
     ],
 )
 def test_filters_that_make_no_sense_are_the_clients_error(reviewing: Api, query: dict[str, str], status: int) -> None:
