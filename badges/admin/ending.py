@@ -182,6 +182,7 @@ class Plan:
 _CANCELLED = {
     Action.ISSUE: _("A badge whose issue is cancelled stays awarded here, and the provider never gets it."),
     Action.REVOKE: _("A badge whose revocation is cancelled stays valid at the provider."),
+    Action.DELETE: _("A badge whose deletion is cancelled stays at the provider, and its page names the learner."),
     Action.ANNOUNCE_AWARDED: _("An award that is not announced stays unknown to the rest of the platform."),
     Action.CALLBACK: _("A callback that is cancelled is never sent: its receiver does not know what it tells."),
     Action.ANNOUNCE_REVOKED: _("A revocation that is not announced stays unknown to the rest of the platform."),

@@ -117,17 +117,17 @@ def _leave_no_connection() -> None:
 
 
 def connect_configured() -> None:
-    """Connect the receiver to the events of ``BADGES_CONFIG["events"]``, and to no other."""
+    """Connect the receiver to the events of ``BADGES_CONFIG["events"]``, to those of retirement, and to no other."""
     while _connected:
         _connected.pop().disconnect(receive, dispatch_uid=DISPATCH_UID)
     if not is_badges_enabled():
         return
     try:
-        events = get_config().events
+        config = get_config()
     except ConfigurationError as error:
         logger.error("Badges take no events in: %s", error, extra={"action": "not_connected"})  # noqa: TRY400
         return
-    for event_type in events:
+    for event_type in dict.fromkeys((*config.events, *config.retirement.events)):
         try:
             signal = find_signal(event_type)
         except BadgesError as error:

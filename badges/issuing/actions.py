@@ -23,6 +23,8 @@ class Done:
     """What happened, for the history."""
     issued: IssuedBadge | None = None
     """What the provider holds now, to be written on the badge."""
+    is_deleted: bool = False
+    """Whether the provider holds nothing of the badge any more, so that what leads to it there is forgotten here."""
 
 
 class Obsolete(BadgesError):

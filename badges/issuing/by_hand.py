@@ -16,8 +16,9 @@ from badges.exceptions import BadgesError
 from badges.issuing import callback_health, health
 from badges.issuing.callback_lanes import Subject
 from badges.issuing.deliveries import PROVIDER_CALLS, retry_now
+from badges.issuing.following import forget
 from badges.issuing.tasks import enqueue_callbacks_on_commit, enqueue_on_commit
-from badges.models import MOVES, AccountHealth, Badge, Delivery, DeliveryAttempt
+from badges.models import MOVES, AccountHealth, Badge, Delivery, DeliveryAttempt, ProviderBadge
 from badges.rules.payload import storable_text
 from badges.toggles import is_badges_enabled
 
@@ -214,6 +215,8 @@ def end(delivery_ids: Collection[int], to: str, reason: str, *, external_id: str
         raise NotPossible("Enter a reason.")
     note = f"{_WORDS[Status(to)]}: {reason}"
     with transaction.atomic():
+        if to == Status.DONE:
+            _lock_beside_deleted(delivery_ids)
         locked, now = _lock_with_badges(delivery_ids), timezone.now()
         rows = Delivery.objects.filter(endable(to, now), pk__in=locked).select_related("callback__review")
         found = list(rows.order_by("pk"))
@@ -222,6 +225,8 @@ def end(delivery_ids: Collection[int], to: str, reason: str, *, external_id: str
         ended = Delivery.objects.filter(endable(to, now), pk__in=[delivery.pk for delivery in found])
         values = {"last_error": "", "failures": 0, "give_up_at": None} if to == Status.DONE else {}
         ended.move(to, note=note, **values)
+        if to == Status.DONE and (deleted := [one.own_badge.pk for one in found if one.action == Action.DELETE]):
+            forget(deleted)
         _begin(_with_open_deliveries(found))
     return found
 
@@ -242,6 +247,16 @@ def _what_came(retried: Iterable[Delivery]) -> list[tuple[Delivery, str]]:
 def _may_go(delivery: Delivery, to: str, now: datetime) -> bool:
     is_free = delivery.status != Status.IN_PROGRESS or has_lost_its_worker(delivery, now)
     return is_free and to in MOVES[delivery.status]
+
+
+def _lock_beside_deleted(delivery_ids: Collection[int]) -> None:
+    """What is known of badges beside our records comes before these, and goes with a deletion at the provider."""
+    deleted = (
+        Delivery.objects.filter(pk__in=delivery_ids, action=Action.DELETE).order_by().values_list("badge_id", flat=True)
+    )
+    beside = ProviderBadge.objects.filter(badge_id__in=list(deleted)).order_by().values_list("pk", flat=True)
+    locked = ProviderBadge.objects.select_for_update().filter(pk__in=list(beside)).order_by("pk")
+    list(locked.values_list("pk", flat=True))
 
 
 def _lock_with_badges(delivery_ids: Collection[int]) -> list[int]:

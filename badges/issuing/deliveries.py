@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 Action, Status = Delivery.Action, Delivery.Status
 LOST = "lost"
 ANNOUNCEMENTS = (Action.ANNOUNCE_AWARDED, Action.ANNOUNCE_REVOKED)
-PROVIDER_CALLS = (Action.ISSUE, Action.REVOKE)
+PROVIDER_CALLS = (Action.ISSUE, Action.REVOKE, Action.DELETE)
 LANES = (ANNOUNCEMENTS, PROVIDER_CALLS)
 MOST_LOST = 20
 """So many workers may die of one delivery, or outlast its lease, before nobody tries any more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -10,8 +11,11 @@ from django.utils import timezone
 
 from badges.data import IssuedBadge
 from badges.exceptions import ConfigurationError
-from badges.models import Badge
+from badges.models import Badge, ProviderBadge
 from badges.providers import registry
+
+DELETED = "deleted"
+"""The state of a badge of which its provider holds nothing any more, in our words."""
 
 
 def find(account_id: int, external_id: str, own_id: str = "") -> Badge | None:
@@ -31,6 +35,29 @@ def find(account_id: int, external_id: str, own_id: str = "") -> Badge | None:
     return Badge.objects.select_for_update().filter(pk=found).first() if found is not None else None
 
 
+def forget(badge_ids: Collection[int]) -> None:
+    """Forget what leads to badges at their providers, which hold nothing of them any more: identifier and page.
+
+    They are locked by this, after what is known of them beside our records. Call it in a transaction.
+    """
+    beside = ProviderBadge.objects.filter(badge_id__in=badge_ids).order_by("pk")
+    keys = list(beside.values_list("pk", flat=True))
+    keys = list(
+        ProviderBadge.objects.select_for_update().filter(pk__in=keys).order_by("pk").values_list("pk", flat=True)
+    )
+    locked = Badge.objects.select_for_update().filter(pk__in=badge_ids).order_by("pk")
+    found = list(locked.values_list("pk", flat=True))
+    ProviderBadge.objects.filter(pk__in=keys).delete()
+    now = timezone.now()
+    nothing = {"external_id": "", "url": "", "is_public": None, "is_public_at": None}
+    Badge.objects.filter(pk__in=found).update(state=DELETED, state_at=now, modified=now, **nothing)
+
+
+def is_forgotten(badge: Badge) -> bool:
+    """Whether a badge was deleted at its provider on our behalf: what is told of it there comes too late."""
+    return badge.state == DELETED and not badge.external_id
+
+
 def follow(badge: Badge, held: IssuedBadge, at: datetime | None) -> bool:
     """Write down how the provider holds our badge.
 
@@ -42,6 +69,8 @@ def follow(badge: Badge, held: IssuedBadge, at: datetime | None) -> bool:
     Returns:
         Whether anything changed.
     """
+    if is_forgotten(badge):
+        return False
     changed = _state(badge, held, at)
     if held.is_public is not None and (badge.is_public_at is None or at is None or at >= badge.is_public_at):
         changed |= {"is_public": held.is_public, "is_public_at": at or badge.is_public_at}

@@ -223,7 +223,7 @@ def resume(account_id: int) -> bool:
         # First the deliveries, then the account, as everywhere.
         waiting = Delivery.objects.filter(
             badge__template__account_id=account_id,
-            action__in=(Delivery.Action.ISSUE, Delivery.Action.REVOKE),
+            action__in=(Delivery.Action.ISSUE, Delivery.Action.REVOKE, Delivery.Action.DELETE),
             status__in=Delivery.OPEN,
         )
         ids = list(waiting.order_by("pk").values_list("pk", flat=True))

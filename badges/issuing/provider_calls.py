@@ -1,4 +1,4 @@
-"""Issuing and revoking at the provider: the handlers of these two actions."""
+"""Issuing, revoking and deleting at the provider: the handlers of these actions."""
 
 from __future__ import annotations
 
@@ -96,6 +96,25 @@ def revoke(delivery: Delivery) -> Done:
     return Done(detail="Revoked.", issued=provider.revoke(external_id, award=award, reason=REVOCATION_REASON))
 
 
+def delete(delivery: Delivery) -> Done:
+    """Delete a badge at the provider. One whose issue may have got there is looked for first.
+
+    Raises:
+        ProviderError: see :mod:`badges.exceptions`.
+    """
+    badge = delivery.own_badge
+    provider, award = _provider_of(badge), award_of(badge)
+    external_id = badge.external_id
+    if not external_id:
+        held = provider.find_issued(award)
+        if held is None:
+            return Done(detail="The provider does not hold this badge, so there is nothing to delete.", is_deleted=True)
+        external_id = held.external_id
+        extend_lease(delivery)
+    provider.delete(external_id, award=award)
+    return Done(detail="Deleted at the provider.", is_deleted=True)
+
+
 def extend_lease(delivery: Delivery) -> None:
     """Begin the lease anew, because a look-up may have used most of it up.
 
@@ -114,6 +133,7 @@ def register_handlers() -> None:
     """Let these functions carry out their actions."""
     actions.register(Delivery.Action.ISSUE, issue)
     actions.register(Delivery.Action.REVOKE, revoke)
+    actions.register(Delivery.Action.DELETE, delete)
 
 
 def _provider_of(badge: Badge) -> Provider:

@@ -89,7 +89,8 @@ def _settle(badge: Badge, difference: Difference) -> None:
         case Kind.REVOKED_THERE:
             adoption.revoke_as_there(badge, timezone.now(), ALREADY_REVOKED)
         case Kind.VALID_THERE:
-            _queue(badge, Action.REVOKE)
+            deletions = deliveries.filter(action=Action.DELETE).exclude(status=Status.CANCELLED)
+            _queue(badge, Action.DELETE if deletions.exists() else Action.REVOKE)
         case Kind.MISSING_THERE:
             # A revocation that comes before the new issue is known must look for it, not name the one that is gone.
             Badge.objects.filter(pk=badge.pk).update(

@@ -55,6 +55,7 @@ def ours_of(badge: Badge) -> Ours:
         url=badge.url,
         issue=statuses.get(Delivery.Action.ISSUE),
         revoke=statuses.get(Delivery.Action.REVOKE),
+        delete=statuses.get(Delivery.Action.DELETE),
     )
 
 

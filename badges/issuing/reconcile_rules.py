@@ -61,11 +61,13 @@ class Ours:
     """The status of the delivery that issues it; None where there is none."""
     revoke: str | None
     """The same for the one that revokes it."""
+    delete: str | None = None
+    """The same for the one that deletes it there."""
 
     @property
     def is_under_way(self) -> bool:
         """Whether a delivery is still to change it at the provider: until then the sides may differ."""
-        return self.issue in _OPEN or self.revoke in _OPEN
+        return not _OPEN.isdisjoint((self.issue, self.revoke, self.delete))
 
     @property
     def may_be_issued_again(self) -> bool:
@@ -82,6 +84,9 @@ def compare(ours: Ours, held: IssuedBadge) -> Kind | None:
             return Kind.REVOKED_THERE
         if held.is_valid and ours.issue == Delivery.Status.DEAD:
             return Kind.DONE_THERE
+    elif ours.delete is not None and ours.delete != Delivery.Status.CANCELLED:
+        # What is left of it there is not written down again: it names a learner who is gone.
+        return Kind.VALID_THERE if held.is_valid else None
     elif held.is_valid:
         # A revocation that somebody cancelled is a decision, which stands.
         if ours.revoke != Delivery.Status.CANCELLED:

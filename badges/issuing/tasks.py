@@ -57,6 +57,11 @@ def deliver_callbacks(application_ids: list[int]) -> int:
     return sum(len(run_callbacks(Subject(application_id=one))) for one in application_ids)
 
 
+def is_run_here() -> bool:
+    """Whether tasks run at once and in this process, for want of a task engine."""
+    return isinstance(deliver_badges.get_backend(), ImmediateBackend)
+
+
 def enqueue(badge_id: int) -> None:
     """Have the deliveries of a badge carried out soon."""
     enqueue_all([badge_id])
@@ -71,7 +76,7 @@ def enqueue_all(badge_ids: Iterable[int], is_stopping: Callable[[], bool] = lamb
     """
     wanted = list(dict.fromkeys(badge_ids))
     # What runs here and now must be stoppable between two badges.
-    size = 1 if isinstance(deliver_badges.get_backend(), ImmediateBackend) else BADGES_PER_TASK
+    size = 1 if is_run_here() else BADGES_PER_TASK
     waited_for = _is_waited_for.set(True)
     try:
         for start in range(0, len(wanted), size):

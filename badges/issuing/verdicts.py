@@ -21,7 +21,7 @@ from badges.exceptions import (
     describe,
 )
 from badges.issuing.actions import Done
-from badges.issuing.following import follow
+from badges.issuing.following import follow, forget
 from badges.issuing.health import STOPS, as_sentence
 from badges.issuing.retry import Retry, RetryPolicy
 from badges.models import Badge, Delivery, DeliveryAttempt
@@ -48,6 +48,8 @@ class Verdict:
     """What else is written to the delivery."""
     status_code: int | None = None
     issued: IssuedBadge | None = None
+    is_deleted: bool = False
+    """Whether the provider holds nothing of the badge any more."""
 
     @property
     def next_attempt_at(self) -> datetime | None:
@@ -59,7 +61,9 @@ class Verdict:
 def succeeded(done: Done, issued: IssuedBadge | None) -> Verdict:
     """The action succeeded."""
     values = {"last_error": "", "note": done.detail, "failures": 0, "give_up_at": None}
-    return Verdict(Status.DONE, Outcome.DONE, done.detail, "It succeeded.", values, issued=issued)
+    return Verdict(
+        Status.DONE, Outcome.DONE, done.detail, "It succeeded.", values, issued=issued, is_deleted=done.is_deleted
+    )
 
 
 def cancelled(reason: str) -> Verdict:
@@ -141,7 +145,9 @@ def settle(
 ) -> bool:
     """Write down what is decided; False where the lease is not ours any more, and then nothing is written."""
     with transaction.atomic():
-        if verdict.issued is not None:
+        if verdict.is_deleted:
+            forget([delivery.own_badge.pk])
+        elif verdict.issued is not None:
             # The badge first, as everywhere: whoever revokes it at this moment locks the two rows in this order.
             # A webhook may have told of a later state while the provider's answer was on its way.
             badge = Badge.objects.select_for_update().filter(pk=delivery.own_badge.pk).first()

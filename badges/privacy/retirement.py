@@ -6,24 +6,23 @@ person once that record is anonymized, and is gone when it is deleted. See the p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
-from attrs import evolve
+from attrs import evolve, field, frozen
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Model, Q, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext
 
-from badges.data import IncomingEvent
-from badges.exceptions import BadgesError
-from badges.issuing import by_hand
+from badges.issuing import by_hand, erasure
+from badges.issuing.erasure import AtProvider, Parting
 from badges.models import (
     Application,
     Badge,
+    BadgeChange,
     BadgeNotification,
     BadgeProgress,
     DeadEvent,
@@ -36,246 +35,197 @@ from badges.models import (
     Review,
     WebhookEvent,
 )
-from badges.models.base import TimeStamped
 from badges.models.users import full_name_of, username_of
+from badges.privacy.cleaning import clean_dead_event, clean_evidence, clean_webhook, empty_employee, redacted_fields
 from badges.privacy.mentions import Person
-from badges.processing import learners
-from badges.processing.dead_events import decoded
+from badges.privacy.rows import Rows, Values
 from badges.processing.retries import retried
-from badges.rules.payload import from_json
-from badges.rules.schema import event_schema
-from badges.webhooks.applying.employment import emptied
 
-Values: TypeAlias = dict[str, Any]
-"""What is to be written to a row; empty where nothing is."""
-AT_ONCE = 500
 TELLING = (Delivery.Action.ANNOUNCE_AWARDED, Delivery.Action.ISSUE, Delivery.Action.ANNOUNCE_REVOKED)
 """What would tell others of the learner. A revocation at the provider names a badge, and is still carried out."""
+NOBODY = Q(pk__in=())
 
 
-def retire(user: Any, *, usernames: Collection[str] = (), emails: Collection[str] = ()) -> dict[str, int]:
+def retire(
+    user: Any | None,
+    *,
+    usernames: Collection[str] = (),
+    emails: Collection[str] = (),
+    at_provider: AtProvider = AtProvider.KEEP,
+    is_dry_run: bool = False,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> dict[str, int]:
     """Delete or empty what this app holds of a learner beside the foreign keys. Again, it finds nothing more.
 
-    Each row is changed in a small transaction of its own, unless there is one around the call.
+    Each row is changed in a small transaction of its own, the badges with their deliveries in one, unless there is one
+    around the call. What is to be done at providers begins when that is committed.
 
     Arguments:
-        user: the learner's record, as it was before it was anonymized, or after.
+        user: the learner's record, as it was before it was anonymized, or after; None where there is none any more.
         usernames: other names, such as the one from before.
         emails: other addresses, such as the one from before.
+        at_provider: what becomes of the learner's badges, here and at their providers.
+        is_dry_run: whether to count only, what would be done.
+        is_stopping: asked before each row; once true, the rest is left for another call.
 
     Returns:
         What was done, in numbers; the keys are named in the documentation.
     """
+    return _Retirement(user, _person(user, usernames, emails), Rows(is_dry_run, is_stopping)).carry_out(at_provider)
+
+
+def _person(user: Any | None, usernames: Collection[str], emails: Collection[str]) -> Person:
+    if user is None:
+        return Person.known_as(usernames, emails)
     address = str(getattr(user, get_user_model().get_email_field_name(), "") or "")
-    person = Person.known_as((username_of(user), *usernames), (address, *emails), (full_name_of(user),))
-    return {
+    return Person.known_as((username_of(user), *usernames), (address, *emails), (full_name_of(user),))
+
+
+@frozen
+class _Retirement:
+    user: Any | None
+    person: Person = field(repr=False)
+    rows: Rows
+
+    def carry_out(self, at_provider: AtProvider) -> dict[str, int]:
+        rows, person = self.rows, self.person
         # First of all: nothing is sent any more.
-        "deliveries_cancelled": _cancel_deliveries(user),
-        "applications": _delete(_applications(user, person)),
-        "reviews": _forget_reviewer(person),
-        "notifications": _delete(BadgeNotification.objects.filter(badge__user=user)),
-        "evidence": _each(Fulfillment.objects.filter(progress__user=user), partial(_clean_evidence, person)),
-        "attempts": _clean_attempts(user, person),
-        "employees": _each(
-            EmployeeRecord.objects.filter(Q(user=user) | _is_address(EmployeeRecord, "email", person)),
-            _empty_employee,
-            _delete_badges,
-        ),
-        "provider_badges": _delete(ProviderBadge.objects.filter(_is_address(ProviderBadge, "email", person))),
-        "dead_events": _each(DeadEvent.objects.all(), partial(_clean_dead_event, person)),
-        # What has none of these names nobody, and need not be read.
-        "webhooks": _each(
-            WebhookEvent.objects.filter(Q(body__contains="@") | Q(body__contains="u0040") | Q(body__icontains="user")),
-            partial(_clean_webhook, person),
-        ),
-        "admin_log": _clean_admin_log(user, person),
-    }
+        parting, ended = self._part(at_provider)
+        return {
+            "badges_revoked": len(parting.revoked),
+            "deletions": len(parting.deleted),
+            "not_deletable": len(parting.left),
+            "deliveries_cancelled": len(ended),
+            "applications": rows.delete(self._applications()),
+            "reviews": self._forget_reviewer(),
+            "notifications": rows.delete(BadgeNotification.objects.filter(self._of("badge__user"))),
+            "changes": rows.change(self._changes(), partial(redacted_fields, person, ("reason",))),
+            "evidence": rows.change(
+                Fulfillment.objects.filter(self._of("progress__user")), partial(clean_evidence, person)
+            ),
+            "attempts": self._clean_attempts({*ended, *parting.replaced}),
+            "employees": rows.change(
+                EmployeeRecord.objects.filter(self._of("user") | _is_address(EmployeeRecord, "email", person)),
+                empty_employee,
+                _delete_badges,
+            ),
+            "provider_badges": rows.delete(ProviderBadge.objects.filter(_is_address(ProviderBadge, "email", person))),
+            "dead_events": rows.change(DeadEvent.objects.all(), partial(clean_dead_event, person)),
+            # What has none of these names nobody, and need not be read.
+            "webhooks": rows.change(
+                WebhookEvent.objects.filter(
+                    Q(body__contains="@") | Q(body__contains="u0040") | Q(body__icontains="user")
+                ),
+                partial(clean_webhook, person),
+            ),
+            "admin_log": self._clean_admin_log(),
+        }
 
+    def _of(self, path: str) -> Q:
+        """Whether a foreign key is that of the learner. Without a user record it is nobody's: not what has none."""
+        return NOBODY if self.user is None else Q(**{path: self.user})
 
-def _cancel_deliveries(user: Any) -> int:
-    """What is not sent yet is not sent. One that a worker has at the moment is, as if it had been a moment earlier."""
-    about = Q(badge__user=user, action__in=TELLING) | Q(callback__badge__user=user)
-    about |= Q(callback__review__application__user=user)
-    ids = list(Delivery.objects.filter(about, by_hand.endable(Delivery.Status.CANCELLED)).values_list("pk", flat=True))
-    if not ids:
-        return 0
-    return len(by_hand.end(ids, Delivery.Status.CANCELLED, gettext("The learner was retired.")))
+    def _part(self, at_provider: AtProvider) -> tuple[Parting, set[int]]:
+        """What became of the badges, and the deliveries that are cancelled."""
+        if self.rows.is_stopping():
+            return Parting(), set()
+        if self.rows.is_dry_run:
+            parting = erasure.parting(erasure.badges_of(self.user), at_provider) if self.user else Parting()
+            return parting, self._telling()
+        return retried(lambda: self._transact(at_provider))
 
+    def _transact(self, at_provider: AtProvider) -> tuple[Parting, set[int]]:
+        with transaction.atomic():
+            if at_provider is AtProvider.KEEP or self.user is None:
+                ended = self._telling()
+                return Parting(), self._cancel(ended)
+            # What a revocation would tell others must not be begun with before it is cancelled.
+            erasure.hold(self.user)
+            ended = self._telling()
+            parting = erasure.carry_out(self.user, at_provider)
+            self._cancel(self._telling())
+        return parting, ended
 
-def _applications(user: Any, person: Person) -> QuerySet[Application]:
-    return Application.objects.filter(Q(user=user) | Q(_is_address(Application, "learner_email", person), user=None))
+    def _telling(self) -> set[int]:
+        """What is not sent yet. What a worker has at the moment is sent, as if it had been a moment earlier."""
+        about = self._of("badge__user") & Q(action__in=TELLING) | self._of("callback__badge__user")
+        about |= self._of("callback__review__application__user")
+        open_ones = Delivery.objects.filter(about, by_hand.endable(Delivery.Status.CANCELLED))
+        return set(open_ones.values_list("pk", flat=True))
 
+    def _cancel(self, deliveries: set[int]) -> set[int]:
+        if not deliveries:
+            return set()
+        ended = by_hand.end(deliveries, Delivery.Status.CANCELLED, gettext("The learner was retired."))
+        return {delivery.pk for delivery in ended}
 
-def _forget_reviewer(person: Person) -> int:
-    """Of reviews of others' applications the address goes; what they say belongs to the application."""
-    return Review.objects.filter(_is_address(Review, "author_email", person)).update(author_email="")
+    def _applications(self) -> QuerySet[Application]:
+        elsewhere = Q(_is_address(Application, "learner_email", self.person), user=None)
+        return Application.objects.filter(self._of("user") | elsewhere)
 
+    def _forget_reviewer(self) -> int:
+        """Of reviews of others' applications the address goes; what they say belongs to the application."""
+        theirs = Review.objects.filter(_is_address(Review, "author_email", self.person))
+        if self.rows.is_dry_run:
+            return theirs.exclude(application__in=list(self._applications().values_list("pk", flat=True))).count()
+        return theirs.update(author_email="")
 
-def _clean_evidence(person: Person, row: Fulfillment) -> Values:
-    """What the rules looked at in events, where that was something personal: by default it cannot be."""
-    found = row.evidence if isinstance(row.evidence, dict) else {}
-    kept = {path: value for path, value in found.items() if not _is_personal(path, value, person)}
-    return {} if kept == row.evidence else {"evidence": kept}
+    def _changes(self) -> QuerySet[BadgeChange]:
+        """What staff wrote of the learner's badges; and of others' badges, with the learner's address."""
+        written = self._of("badge__user")
+        for email in sorted(self.person.emails):
+            written |= Q(reason__icontains=email)
+        return BadgeChange.objects.filter(written)
 
+    def _clean_attempts(self, ended: set[int]) -> int:
+        """They are redacted when they are stored; this is for what staff wrote, and what was not recognized then."""
+        deliveries = Delivery.objects.filter(self._of("badge__user") | self._of("callback__badge__user"))
+        attempts = DeliveryAttempt.objects.filter(delivery__in=deliveries)
+        named = partial(redacted_fields, self.person)
 
-def _is_personal(path: str, value: Any, person: Person) -> bool:
-    return "pii" in path.split(".") or person.is_in({path.rpartition(".")[2]: value})
+        def texts(row: Delivery) -> Values:
+            # The notes of those that are ended are others by then, or would be.
+            return named(("last_error",) if row.pk in ended else ("note", "last_error"), row)
 
+        found = self.rows.change(deliveries, texts)
+        return found + self.rows.change(attempts, partial(named, ("detail", "reason", "exchanges")))
 
-def _clean_attempts(user: Any, person: Person) -> int:
-    """They are redacted when they are stored; this is for what staff wrote, and for what was not recognized then."""
-    deliveries = Delivery.objects.filter(Q(badge__user=user) | Q(callback__badge__user=user))
-    attempts = DeliveryAttempt.objects.filter(delivery__in=deliveries)
-    return _each(deliveries, partial(_redacted_fields, person, ("note", "last_error"))) + _each(
-        attempts, partial(_redacted_fields, person, ("detail", "reason", "exchanges"))
-    )
+    def _clean_admin_log(self) -> int:
+        """Django's own log of what staff did in the admin quotes rows as they were shown: names and addresses."""
+        if not apps.is_installed("django.contrib.admin"):
+            return 0
+        entries: Any = apps.get_model("admin", "LogEntry").objects.filter(content_type__app_label="badges")
+        without_username = evolve(self.person, usernames=frozenset())
+        about_learner = self._shown_as_learner()
+        shown = ("object_repr", "change_message")
 
+        def texts(entry: Any) -> Values:
+            # Elsewhere a username may be any word.
+            is_theirs = (entry.content_type.model, entry.object_id) in about_learner
+            return redacted_fields(self.person if is_theirs else without_username, shown, entry)
 
-def _redacted_fields(person: Person, names: Iterable[str], row: Any) -> Values:
-    redacted = {name: _redacted(getattr(row, name), person) for name in names}
-    return {name: value for name, value in redacted.items() if value != getattr(row, name)}
+        return self.rows.change(entries.select_related("content_type"), texts)
 
-
-def _redacted(value: Any, person: Person) -> Any:
-    if isinstance(value, str):
-        return person.redacted(value)
-    if isinstance(value, dict):
-        return {key: _redacted(item, person) for key, item in value.items()}
-    return [_redacted(item, person) for item in value] if isinstance(value, list) else value
-
-
-def _empty_employee(row: EmployeeRecord) -> Values:
-    """The identifier stays for a while: an event from before would make anew a record that is not there."""
-    if row.is_minimal and not (row.email or row.external_id or row.user_id):
-        return {}
-    return emptied(row, timezone.now())
+    def _shown_as_learner(self) -> set[tuple[str, str]]:
+        """What is shown by the learner's name: the model, and the key as text."""
+        found = set()
+        for model in (Badge, BadgeProgress):
+            keys = model._base_manager.filter(self._of("user")).values_list("pk", flat=True)
+            # Proxies have content types of their own.
+            names = [one.__name__.lower() for one in (model, *model.__subclasses__())]
+            found |= {(name, str(pk)) for pk in keys for name in names}
+        return found
 
 
 def _delete_badges(row: EmployeeRecord) -> None:
     EmployeeBadge.objects.filter(employee=row).delete()
 
 
-def _clean_dead_event(person: Person, row: DeadEvent) -> Values:
-    """An event of the learner is emptied, and not replayed; from one of somebody else the learner's name is removed."""
-    texts = [row.error, row.note]
-    if not (person.is_in([row.payload, row.metadata, *texts]) or _is_in_message(row.body, person)):
-        return {}
-    values: Values = {"metadata": person.without(row.metadata), "error": person.redacted(row.error)}
-    if _is_about_somebody_else(row, person):
-        return {**values, "payload": person.without(row.payload), "note": person.redacted(row.note)}
-    if row.status == DeadEvent.Status.WAITING:
-        values["status"] = DeadEvent.Status.DISCARDED
-    return {**values, "payload": {}, "body": None, "note": gettext("It was emptied: its learner was retired.")}
-
-
-def _is_in_message(body: Any, person: Person) -> bool:
-    if body is None:
-        return False
-    try:
-        fields = decoded(body)
-    except ValueError:
-        return person.is_in(body)
-    return any(person.is_in_bytes(content) for content in fields.values())
-
-
-def _is_about_somebody_else(row: DeadEvent, person: Person) -> bool:
-    """Whether the learner of the event is another one, and the person was staff. False where that cannot be told."""
-    if row.body is not None or row.event_id is None or row.event_time is None:
-        return False
-    try:
-        arguments = from_json(event_schema(row.event_type), row.payload)
-        learner = learners.identify(IncomingEvent(row.event_type, row.event_id, row.event_time, arguments))
-    except BadgesError:
-        return False
-    if learner is None:
-        return False
-    return learner.username.casefold() not in person.usernames and learner.email.casefold() not in person.emails
-
-
-def _clean_webhook(person: Person, row: WebhookEvent) -> Values:
-    """What a provider sent is emptied, and not processed any more. Told of again, it is known, and changes nothing."""
-    if not row.body or not person.is_in_text(row.body):
-        return {}
-    values: Values = {"body": ""}
-    # One that a worker has at the moment is ended by that.
-    if row.status in (WebhookEvent.Status.RECEIVED, WebhookEvent.Status.FAILED, WebhookEvent.Status.DEAD):
-        note = gettext("It was emptied: its learner was retired.")
-        values |= {"status": WebhookEvent.Status.DISCARDED, "finished_at": timezone.now(), "note": note}
-    return values
-
-
-def _clean_admin_log(user: Any, person: Person) -> int:
-    """Django's own log of what staff did in the admin quotes rows as they were shown: names and addresses."""
-    if not apps.is_installed("django.contrib.admin"):
-        return 0
-    entries: Any = apps.get_model("admin", "LogEntry").objects.filter(content_type__app_label="badges")
-    shown = ("object_repr", "change_message")
-    without_username = evolve(person, usernames=frozenset())
-    cleaned = _each(entries, partial(_redacted_fields, without_username, shown))
-    for model in (Badge, BadgeProgress):
-        # Proxies have content types of their own. Only here: elsewhere a username may be any word.
-        names = [one.__name__.lower() for one in (model, *model.__subclasses__())]
-        keys = [str(pk) for pk in model._base_manager.filter(user=user).values_list("pk", flat=True)]
-        about = entries.filter(content_type__model__in=names, object_id__in=keys)
-        cleaned += _each(about, partial(_redacted_fields, person, shown))
-    return cleaned
-
-
-def _nothing(row: Any) -> None:
-    """Where nothing else is to be done."""
-
-
 def _is_address(model: type[Model], field: str, person: Person) -> Q:
     """Whether the address in this field is the person's."""
-    found = Q(pk__in=())
+    found = NOBODY
     for email in sorted(person.emails):
         found |= Q(**{f"{field}__iexact": email})
     rows = model._base_manager.filter(found).values_list("pk", field)
     # MySQL takes letters for the same that are not: whose rows they are is decided here.
     return Q(pk__in=[pk for pk, address in rows if address.strip().casefold() in person.emails])
-
-
-def _delete(rows: QuerySet[Any]) -> int:
-    """Delete rows with what belongs to them; how many, not counting that."""
-    return sum(retried(partial(_delete_one, row)) for page in _pages(rows) for row in page)
-
-
-def _delete_one(row: Any) -> bool:
-    with transaction.atomic():
-        # Before what belongs to it, as by all who change that.
-        locked = type(row)._base_manager.select_for_update().filter(pk=row.pk).order_by("pk").first()
-        return locked is not None and bool(locked.delete()[0])
-
-
-def _each(rows: QuerySet[Any], change: Callable[[Any], Values], also: Callable[[Any], None] = _nothing) -> int:
-    """Write to each row what it is to be changed to; how many were. Only those are locked.
-
-    Arguments:
-        rows: which ones.
-        change: what is to be written to a row.
-        also: what else is done then, in the same transaction.
-    """
-    meant = (row for page in _pages(rows) for row in page if change(row))
-    return sum(retried(partial(_change_one, row, change, also)) for row in meant)
-
-
-def _change_one(row: Any, change: Callable[[Any], Values], also: Callable[[Any], None]) -> bool:
-    every = type(row)._base_manager
-    with transaction.atomic():
-        # It may be another one by now.
-        locked = every.select_for_update().filter(pk=row.pk).order_by("pk").first()
-        values = change(locked) if locked is not None else {}
-        if not values:
-            return False
-        also(row)
-        stamp = {"modified": timezone.now()} if isinstance(row, TimeStamped) else {}
-        every.filter(pk=row.pk).update(**stamp, **values)
-    return True
-
-
-def _pages(rows: QuerySet[Any]) -> Iterator[list[Any]]:
-    last = 0
-    while page := list(rows.filter(pk__gt=last).order_by("pk")[:AT_ONCE]):
-        # Before they are worked on: one that is deleted has no key any more.
-        last = page[-1].pk
-        yield page

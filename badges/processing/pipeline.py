@@ -17,7 +17,7 @@ from django.utils import timezone
 from badges.conf import get_config
 from badges.data import IncomingEvent, Learner
 from badges.exceptions import BadgesError, UnreadablePayload
-from badges.processing import learners
+from badges.processing import learners, retirements
 from badges.processing.configuration import current_ruleset
 from badges.processing.effects import Begun, Effects
 from badges.processing.register import Entry
@@ -85,6 +85,8 @@ def process_event(event: IncomingEvent) -> Outcome:
 def process_batch(events: Sequence[IncomingEvent]) -> BatchOutcome:
     """Process events in one transaction, with the same result as one after another in the order of their times.
 
+    Those that tell of a learner's retirement come after that transaction, each in transactions of its own.
+
     Processing them again, in any order and in any other batches, changes nothing.
 
     Arguments:
@@ -94,12 +96,17 @@ def process_batch(events: Sequence[IncomingEvent]) -> BatchOutcome:
         django.db.Error: the database failed; nothing was changed.
     """
     wanted = frozenset(get_config().events)
+    retiring, others = retirements.apart(events)
     concerned = [
         (event, learner)
-        for event in events
+        for event in others
         if event.event_type in wanted and (learner := _learner_of(event)) is not None
     ]
-    return retried(lambda: _process(concerned)) if concerned else BatchOutcome()
+    outcome = retried(lambda: _process(concerned)) if concerned else BatchOutcome()
+    for event in retiring:
+        # Last, so that nothing of this batch comes after it.
+        retirements.carry_out(event)
+    return outcome
 
 
 def _learner_of(event: IncomingEvent) -> Learner | None:

@@ -19,6 +19,7 @@ from badges.conf import get_config
 from badges.data import IncomingEvent, Origin
 from badges.exceptions import BadgesError, ConfigurationError, UnreadableMessage, UnreadablePayload, describe
 from badges.models import DeadEvent
+from badges.processing import retirements
 from badges.processing.dead_events import decoded, event_values, incoming, kind_of
 from badges.processing.messages import decode
 from badges.processing.patience import is_away, is_contention
@@ -189,6 +190,12 @@ def _replay(pk: int) -> Outcome:
 
 
 def _transact(pk: int) -> Outcome:
+    retirement = _retirement_of(pk)
+    if retirement is not None:
+        # Not under the lock of the row: it empties dead events, this one among them.
+        retirements.carry_out(retirement)
+        DeadEvent.objects.filter(pk=pk).update(status=Status.REPLAYED, modified=timezone.now())
+        return NO_EFFECT
     with transaction.atomic():
         row = DeadEvent.objects.select_for_update().filter(pk=pk).first()
         if row is None:
@@ -203,6 +210,15 @@ def _transact(pk: int) -> Outcome:
         row.status = Status.REPLAYED
         row.save()
     return outcome
+
+
+def _retirement_of(pk: int) -> IncomingEvent | None:
+    """The event of a row that is to be replayed, if it tells of a learner's retirement."""
+    row = DeadEvent.objects.filter(pk=pk, event_type__in=retirements.event_types()).first()
+    if row is None or row.status == Status.REPLAYED:
+        return None
+    _require_possible(row)
+    return _event_of(row)
 
 
 def _require_possible(row: DeadEvent) -> None:

@@ -36,6 +36,8 @@ class Features:
     """The provider cannot revoke: a badge is taken away by letting it expire."""
     revocation_is_deletion: bool = False
     """The provider keeps nothing of a badge that is taken away: one that it had and does not hold any more is that."""
+    deletes: bool = False
+    """A badge can be deleted, with the page that names its learner."""
     lists_issued: bool = False
     """All issued badges can be listed, which a reconciliation needs."""
     takes_client_credentials: bool = False
@@ -98,6 +100,18 @@ class Provider(abc.ABC):
         The default trusts the list.
         """
         return False
+
+    def delete(self, external_id: str, *, award: Award) -> IssuedBadge:
+        """Delete a badge, so that nothing is left of it there. Deleting what is deleted already succeeds.
+
+        Arguments:
+            external_id: the provider's identifier.
+            award: the badge; its learner's record may be anonymized by now, without name and e-mail address.
+
+        Raises:
+            ProviderRejected: this provider cannot (``features.deletes``), or the account may not.
+        """
+        raise ProviderRejected(f"{self.label} cannot delete badges. Badge {award.uuid} can only be revoked there.")
 
     def image_url(self, image_key: str) -> str:
         """The address of the image that a template names by its ``image_key``; empty where there is none."""

@@ -66,6 +66,8 @@ class Call:
     """Personal data in the request, which the answer may repeat and an error must not."""
     duplicate_marks: tuple[str, ...] = ()
     """Lower-case words by which a refusal means that the provider holds the badge already."""
+    may_be_empty: bool = False
+    """Whether an answer without a body is a success, too."""
     answers_secret: bool = False
     """Whether the answer is a secret itself, of which nothing may be shown or kept."""
 
@@ -201,6 +203,8 @@ class ApiConnection:
     def _judge(self, call: Call, answer: _Answer) -> Record | ProviderError:
         if not 200 <= answer.status < 300:
             return self._refusal(call, answer)
+        if call.may_be_empty and not answer.body.strip():
+            return {}
         found = answer.json()
         if isinstance(found, dict):
             return found

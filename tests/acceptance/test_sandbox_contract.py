@@ -50,6 +50,8 @@ class OnTheSandbox(ProviderContract):
     first_template: str
     issuing: str
     """The path on which a badge is issued."""
+    deleting_is_a_right_of_its_own = True
+    """Otherwise a refusal is one of the whole account."""
 
     @pytest.fixture
     def provider(self, sandbox: RunningSandbox) -> Provider:
@@ -97,6 +99,30 @@ class OnTheSandbox(ProviderContract):
         assert caught.value.outcome_unknown
         assert provider.find_issued(award) is None
         assert provider.issue(award).is_valid
+
+    @pytest.mark.parametrize("is_done", [True, False])
+    def test_a_deletion_whose_answer_was_lost_can_be_repeated(
+        self, provider: Provider, award: Award, sandbox: RunningSandbox, is_done: bool
+    ) -> None:
+        issued = provider.issue(award)
+        sandbox.fault("drop", after_commit=is_done, method="DELETE", count=1)
+        with pytest.raises(ProviderUnavailable) as caught:
+            provider.delete(issued.external_id, award=award)
+        assert caught.value.outcome_unknown
+        assert self.held(sandbox) == (0 if is_done else 1)
+        provider.delete(issued.external_id, award=award)
+        assert self.held(sandbox) == 0
+
+    def test_a_key_without_the_right_to_delete_does_not_stop_the_account(
+        self, provider: Provider, award: Award, sandbox: RunningSandbox
+    ) -> None:
+        issued = provider.issue(award)
+        sandbox.fault("status", status=403, method="DELETE", count=1)
+        with pytest.raises(ProviderError) as caught:
+            provider.delete(issued.external_id, award=award)
+        assert caught.value.status_code == 403
+        assert isinstance(caught.value, ProviderRejected) == self.deleting_is_a_right_of_its_own
+        assert self.held(sandbox) == 1
 
     @pytest.mark.parametrize("body", ["html", "empty", "malformed"])
     def test_nonsense_leaves_the_outcome_unknown(
@@ -239,6 +265,7 @@ class TestBadgeKit(OnTheSandbox):
     templates = frozenset(BADGEKIT_BADGES)
     first_template = BADGEKIT_BADGES[0]
     issuing = "/instances$"
+    deleting_is_a_right_of_its_own = False
 
     def test_the_master_key_works_where_no_key_is_named(self, sandbox: RunningSandbox) -> None:
         master = evolve(self.account, api_key=seed.BADGEKIT_MASTER_SECRET, client_id="")

@@ -40,6 +40,8 @@ class Shelf:
     """What the backend holds."""
 
     badges: dict[str, ToyBadge] = field(factory=dict)
+    given: int = 0
+    """How many there ever were."""
     events: dict[str, ToyEvent] = field(factory=dict)
 
 
@@ -60,6 +62,7 @@ def shelf(key: str = KEY) -> Shelf:
 def reset() -> None:
     """Empty the shelf."""
     _shelves[KEY].badges.clear()
+    _shelves[KEY].given = 0
     _shelves[KEY].events.clear()
 
 
@@ -85,12 +88,14 @@ class ToyClient:
 
     def give(self, reference: str, template: str, email: str) -> ToyBadge:
         """Put a badge on the shelf."""
-        badges = shelf(self._key).badges
+        ours = shelf(self._key)
+        badges = ours.badges
         if template not in TEMPLATES:
             raise ProviderRejected(f'The toy provider has no template "{template}".', status_code=422)
         if any((one.template, one.email) == (template, email) for one in badges.values()):
             raise DuplicateBadge("The toy provider holds this badge already.", status_code=409)
-        badge = ToyBadge(f"T{len(badges) + 1}", reference, template, email)
+        ours.given += 1
+        badge = ToyBadge(f"T{ours.given}", reference, template, email)
         badges[badge.number] = badge
         return badge
 
@@ -101,6 +106,10 @@ class ToyClient:
             raise ProviderRejected(f'The toy provider has no badge "{number}".', status_code=404)
         badges[number] = evolve(badges[number], state="taken")
         return badges[number]
+
+    def remove(self, number: str) -> None:
+        """Take a badge off the shelf."""
+        shelf(self._key).badges.pop(number, None)
 
     def find(self, reference: str) -> ToyBadge | None:
         """The badge with our reference."""

@@ -19,7 +19,7 @@ class ToyProvider(Provider):
 
     slug: ClassVar[str] = "toy"
     label: ClassVar[str] = "Toy"
-    features: ClassVar[Features] = Features(lists_issued=True)
+    features: ClassVar[Features] = Features(deletes=True, lists_issued=True)
     settings_defaults: ClassVar[Mapping[str, Any]] = {
         "TOY_BASE_URL": "https://toys.example.com/",
         "TOY_API_BASE_URL": "https://api.toys.example.com/",
@@ -51,6 +51,11 @@ class ToyProvider(Provider):
     def revoke(self, external_id: str, *, award: Award, reason: str) -> IssuedBadge:
         """Take a badge from its learner."""
         return self._issued(self.client.take(external_id))
+
+    def delete(self, external_id: str, *, award: Award) -> IssuedBadge:
+        """Take a badge off the shelf."""
+        self.client.remove(external_id)
+        return IssuedBadge(external_id, "deleted", is_valid=False)
 
     def find_issued(self, award: Award) -> IssuedBadge | None:
         """The badge with our identifier."""

@@ -10,7 +10,7 @@ import pytest
 from django.test import override_settings
 from django.utils import timezone
 
-from badges.conf import DeliverySettings, get_config, parse
+from badges.conf import DeliverySettings, RetirementSettings, get_config, parse
 from badges.exceptions import ConfigurationError
 from badges.toggles import is_badges_enabled
 
@@ -153,3 +153,25 @@ def test_the_feature_is_off_by_default(settings: Any) -> None:
     del settings.BADGES_ENABLED
 
     assert not is_badges_enabled()
+
+
+def test_nobody_is_retired_by_an_event_and_badges_stay_at_their_providers_unless_it_is_set() -> None:
+    assert parse({}).retirement == RetirementSettings(events=(), at_provider="keep")
+    raw = {"retirement": {"events": ["org.example.retired.v1"], "at_provider": "delete"}}
+    assert parse(raw).retirement == RetirementSettings(("org.example.retired.v1",), "delete")
+
+
+@pytest.mark.parametrize(
+    ("section", "reason"),
+    [
+        ("delete", 'BADGES_CONFIG["retirement"] must be a dict.'),
+        ({"at_provider": "burn"}, 'BADGES_CONFIG["retirement"]["at_provider"] must be one of: keep, revoke, delete.'),
+        ({"at_provider": ["keep"]}, "must be one of"),
+        ({"events": "org.example.retired.v1"}, 'BADGES_CONFIG["retirement"]["events"] must be a list of strings.'),
+        ({"event": []}, 'BADGES_CONFIG["retirement"]["event"] is not a setting. Known: at_provider, events.'),
+    ],
+)
+def test_what_is_wrong_with_retirement_is_refused_by_its_name(section: Any, reason: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse({"retirement": section})
+    assert reason in str(caught.value)

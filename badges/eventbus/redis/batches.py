@@ -27,6 +27,7 @@ from badges.eventbus.redis.stopping import Stop, Stopped
 from badges.eventbus.redis.stream import Entry, Stream
 from badges.exceptions import BadgesError, UnreadableMessage, describe
 from badges.issuing.tasks import held
+from badges.processing import retirements
 from badges.processing.dead_events import park, park_message, record_lost
 from badges.processing.messages import decode
 from badges.processing.patience import Patience, is_away, is_contention, pauses
@@ -234,7 +235,8 @@ class Batches:
             except Exception as error:
                 if is_contention(error):
                     contentions += 1
-                else:
+                if not is_contention(error) or retirements.apart(events)[0]:
+                    # A retirement comes after the commit of the others.
                     # The commit may have come through, and only its answer not.
                     for work in works:
                         work.is_redelivered = True
@@ -247,7 +249,8 @@ class Batches:
     def _look_back(self, works: Sequence[Work], outcome: BatchOutcome) -> None:
         """Apply what others were given meanwhile, and what could not count before this batch did."""
         is_redelivered = any(work.is_redelivered for work in works)
-        begun = everyone_in(event for work in works for event in work.events) if is_redelivered else outcome.begun
+        others = retirements.apart([event for work in works for event in work.events])[1]
+        begun = everyone_in(others) if is_redelivered else outcome.begun
         if not begun:
             return
         for work in works:

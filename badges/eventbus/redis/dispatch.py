@@ -13,6 +13,7 @@ from badges.conf import get_config
 from badges.data import IncomingEvent, Origin
 from badges.eventbus.collector import collecting
 from badges.exceptions import describe
+from badges.processing import retirements
 from badges.processing.dead_events import incoming
 from badges.processing.messages import Message
 from badges.toggles import is_badges_enabled
@@ -55,7 +56,8 @@ def dispatch(message: Message, origin: Origin) -> tuple[list[IncomingEvent], int
 
 
 def _is_ours(message: Message) -> bool:
-    return is_badges_enabled() and message.signal.event_type in get_config().events
+    event_type = message.signal.event_type
+    return is_badges_enabled() and (event_type in get_config().events or event_type in retirements.event_types())
 
 
 def _is_in_transaction(connection: BaseDatabaseWrapper) -> bool:

@@ -84,6 +84,11 @@ class AccredibleClient:
         )
         return record(self._v1.call(call), "credential")
 
+    def delete(self, credential_id: str, private: tuple[str, ...]) -> None:
+        """Delete a credential. The answer is what it was."""
+        path = ("credentials", credential_id)
+        self._v1.call(Call("DELETE", path, "deleting a credential", changes=True, private=private, may_be_empty=True))
+
     def credential(self, credential_id: str, private: tuple[str, ...]) -> Record:
         """One credential."""
         call = Call("GET", ("credentials", credential_id), "asking for a credential", private=private)

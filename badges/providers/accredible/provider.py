@@ -17,7 +17,7 @@ from badges.data import (
     ProviderTemplate,
     TemplatePage,
 )
-from badges.exceptions import NotSent, ProviderRejected, UnexpectedAnswer
+from badges.exceptions import NotSent, ProviderAuthError, ProviderRejected, UnexpectedAnswer
 from badges.providers.accredible.client import FURTHEST_START, AccredibleClient
 from badges.providers.answers import (
     FULL_PAGE,
@@ -47,7 +47,7 @@ class AccredibleProvider(Provider):
 
     slug: ClassVar[str] = "accredible"
     label: ClassVar[str] = "Accredible"
-    features: ClassVar[Features] = Features(revocation_is_expiry=True, lists_issued=True)
+    features: ClassVar[Features] = Features(revocation_is_expiry=True, deletes=True, lists_issued=True)
     settings_defaults: ClassVar[Mapping[str, Any]] = {
         "ACCREDIBLE_BASE_URL": "https://dashboard.accredible.com/",
         "ACCREDIBLE_API_BASE_URL": "https://api.accredible.com/v1/",
@@ -158,6 +158,28 @@ class AccredibleProvider(Provider):
                 outcome_unknown=True,
             )
         return IssuedBadge(external_id=external_id, state="expired", url=url(answer, "url"), is_valid=False)
+
+    def delete(self, external_id: str, *, award: Award) -> IssuedBadge:
+        """Delete a credential and its page."""
+        try:
+            self._client.delete(external_id, private_words(award))
+        except ProviderAuthError as refusal:
+            if refusal.status_code != 403:
+                raise
+            # A key that may do nothing at all raises here; one that may not delete must not stop the account.
+            self.check_account()
+            raise ProviderRejected(
+                f"Accredible refused to delete the credential of badge {award.uuid} (HTTP 403): the account's key may "
+                "not. Use a key that may delete it, then retry the delivery. Or delete the credential in Accredible's "
+                "dashboard, and retry or mark the delivery as done.",
+                status_code=403,
+            ) from None
+        except ProviderRejected as missing:
+            if missing.status_code != 404:
+                raise
+            # A wrong key or address must not pass for a deleted credential: this raises then.
+            self.check_account()
+        return IssuedBadge(external_id=external_id, state="deleted", is_valid=False)
 
     def find_issued(self, award: Award) -> IssuedBadge | None:
         """The credential with our identifier; else a valid one of the same group and e-mail address.

@@ -35,6 +35,7 @@ from badges.providers.webhooks import Webhooks
 
 TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 MOST_LISTED_PAGES = 20_000
+DELETED = "deleted"
 PAGES = ("assertionUrl", "assertionURl")
 """Its document writes the key in both ways."""
 
@@ -45,7 +46,7 @@ class BadgeKitProvider(Provider):
     slug: ClassVar[str] = "badgekit"
     label: ClassVar[str] = "BadgeKit"
     features: ClassVar[Features] = Features(
-        account_has_external_id=True, lists_issued=True, revocation_is_deletion=True
+        account_has_external_id=True, deletes=True, lists_issued=True, revocation_is_deletion=True
     )
     # Everybody runs their own: there is no address that would be right for all.
     settings_defaults: ClassVar[Mapping[str, Any]] = {
@@ -134,6 +135,41 @@ class BadgeKitProvider(Provider):
             # A wrong address or system gives 404 as well; this raises then.
             self._client.system()
         return IssuedBadge(external_id=external_id, state=REVOKED, is_valid=False, is_revoked=True)
+
+    def delete(self, external_id: str, *, award: Award) -> IssuedBadge:
+        """Delete an instance, which BadgeKit calls revoking, too.
+
+        It is named by badge and e-mail address, and the learner's record may have another one by now, or none: then
+        BadgeKit's own list of the badge's instances tells it.
+        """
+        slug, private = award.template_external_id, private_words(award)
+        held = self._client.instance(slug, award.email, private) if award.email else None
+        if held is not None and identifier(held, "slug") == external_id:
+            self._client.delete(slug, award.email, private)
+        elif email := self._address_of(slug, external_id):
+            self._client.delete(slug, email, (*private, email))
+        elif self._client.assertion(external_id) is not None:
+            raise ProviderRejected(
+                f"BadgeKit shows the assertion of badge {award.uuid}, but no instance of it in its list. Delete the "
+                "instance at BadgeKit, then retry the delivery."
+            )
+        return IssuedBadge(external_id=external_id, state=DELETED, is_valid=False, is_revoked=True)
+
+    def _address_of(self, slug: str, external_id: str) -> str:
+        """The address under which BadgeKit has an instance; empty where it has none."""
+        try:
+            self._require_badge(slug)
+        except ProviderRejected as missing:
+            if missing.status_code != 404:
+                raise
+            # A wrong system gives 404 as well; this raises then. Of a badge that is gone there are no instances.
+            self._client.system()
+            return ""
+        for page in self._instances(slug):
+            for one in page:
+                if one.badge.external_id == external_id:
+                    return one.email
+        return ""
 
     def find_issued(self, award: Award) -> IssuedBadge | None:
         """The instance with our identifier; else the one of the same badge and e-mail address.

@@ -80,6 +80,11 @@ class CredlyClient:
         path = (*self._organization, "badges", badge_id, "revoke")
         return self._data(Call("PUT", path, "revoking a badge", body={"reason": reason}, changes=True, private=private))
 
+    def delete(self, badge_id: str, private: tuple[str, ...]) -> None:
+        """Delete a badge, which takes a token with the right to do so. The answer is empty."""
+        path = (*self._organization, "badges", badge_id)
+        self._call(Call("DELETE", path, "deleting a badge", changes=True, private=private, may_be_empty=True))
+
     def badge(self, badge_id: str, private: tuple[str, ...]) -> Record:
         """One issued badge."""
         path = (*self._organization, "badges", badge_id)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from badges.conf import HTTPSettings, ProviderSettings
 from badges.data import Account, AccountInfo, Award, IssuedBadge, ListedBadge, TemplatePage
-from badges.exceptions import ProviderRejected, UnexpectedAnswer
+from badges.exceptions import ProviderAuthError, ProviderRejected, UnexpectedAnswer
 from badges.providers.answers import Record, all_pages, changed_since, identifier, record, text
 from badges.providers.base import Features, Provider
 from badges.providers.credly.client import CredlyClient
@@ -29,7 +29,11 @@ class CredlyProvider(Provider):
     slug: ClassVar[str] = "credly"
     label: ClassVar[str] = "Credly"
     features: ClassVar[Features] = Features(
-        account_has_external_id=True, learner_accepts=True, lists_issued=True, takes_client_credentials=True
+        account_has_external_id=True,
+        learner_accepts=True,
+        deletes=True,
+        lists_issued=True,
+        takes_client_credentials=True,
     )
     states: ClassVar[tuple[str, ...]] = ("pending", "accepted", "rejected", "replaced", "revoked", "deleted")
     settings_defaults: ClassVar[Mapping[str, Any]] = {
@@ -112,6 +116,28 @@ class CredlyProvider(Provider):
                 "Credly accepted a revocation, and answered a badge that is not revoked.", outcome_unknown=True
             )
         return revoked
+
+    def delete(self, external_id: str, *, award: Award) -> IssuedBadge:
+        """Delete a badge and its page, as for a learner who leaves. A token needs a right of its own for that."""
+        try:
+            self.client.delete(external_id, private_words(award))
+        except ProviderAuthError as refusal:
+            if refusal.status_code != 403:
+                raise
+            # A token that may do nothing at all raises here; one that may not delete must not stop the account.
+            self.client.organization()
+            raise ProviderRejected(
+                f"Credly refused to delete badge {award.uuid} (HTTP 403): the account's key has no right to delete. "
+                "Give the organization's token this right at Credly, then retry the delivery. Or delete the badge on "
+                "Credly's pages, and retry or mark the delivery as done.",
+                status_code=403,
+            ) from None
+        except ProviderRejected as missing:
+            if missing.status_code != 404:
+                raise
+            # A wrong organization gives 404 as well; this raises then.
+            self.client.organization()
+        return IssuedBadge(external_id=external_id, state="deleted", is_valid=False)
 
     def find_issued(self, award: Award) -> IssuedBadge | None:
         """The badge with our identifier; else a valid one of the same template and e-mail address.

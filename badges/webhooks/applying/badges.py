@@ -12,6 +12,8 @@ from badges.changes import BadgeChange, Relation
 from badges.data import IssuedBadge, ListedBadge
 from badges.issuing import awards
 from badges.issuing.adoption import adopt, find, follow, revoke_as_there
+from badges.issuing.erasure import delete_again
+from badges.issuing.following import is_forgotten
 from badges.issuing.verdicts import storable_badge
 from badges.models import Badge, BadgeTemplate, Delivery, ProviderAccount, ProviderBadge
 from badges.models.users import learner_by_email, learners_by_email
@@ -20,6 +22,7 @@ from badges.webhooks.applying import provider_badges
 from badges.webhooks.applying.locking import MOST_REPLACEMENTS
 
 Action, Status = Delivery.Action, Delivery.Status
+ENDS_IT = (Action.REVOKE, Action.DELETE)
 MOST_LOOKED_AT, MOST_ADOPTED = 5000, 500
 """Of the badges that waited for a template."""
 
@@ -36,6 +39,8 @@ def apply_badge_change(change: BadgeChange, account: ProviderAccount) -> str:
     held = storable_badge(change.badge.badge)
     change = evolve(change, replaces=change.replaces if storable_text(change.replaces) == change.replaces else "")
     badge = _find(change, held, account)
+    if badge is not None and is_forgotten(badge):
+        return _forgotten(badge, held, account)
     if badge is not None and badge.external_id == held.external_id:
         return _told(_ours(badge, change, held, account))
     row = provider_badges.record(change, held, account)
@@ -79,6 +84,15 @@ def _find(change: BadgeChange, held: IssuedBadge, account: ProviderAccount) -> B
     """Our badge, locked, that this one is, or whose place it took."""
     badge = find(account.pk, held.external_id, change.badge.own_id)
     return find(account.pk, change.replaces) if badge is None and change.replaces else badge
+
+
+def _forgotten(badge: Badge, held: IssuedBadge, account: ProviderAccount) -> str:
+    """A badge that was deleted there on our behalf: what is told of it is late, and names a learner who is gone."""
+    ProviderBadge.objects.filter(account_id=account.pk, external_id=held.external_id).delete()
+    if held.is_valid:
+        delete_again(badge, held.external_id)
+    text = gettext("Badge %(badge)s was deleted at the provider, as was asked for here. Nothing of it is kept.")
+    return text % {"badge": badge.uuid}
 
 
 def _ours(badge: Badge, change: BadgeChange, held: IssuedBadge, account: ProviderAccount) -> list[str]:
@@ -186,7 +200,7 @@ def _consequences(badge: Badge, held: IssuedBadge, at: datetime) -> list[str]:
     if held.is_valid == badge.is_awarded:
         done = {"note": "It had been given up; the provider told that it is so.", "last_error": "", "failures": 0}
         deliveries.filter(action=given_up, status=Status.DEAD).move(Status.DONE, give_up_at=None, **done)
-    elif held.is_valid and not deliveries.filter(action=Action.REVOKE, status__in=Delivery.OPEN).exists():
+    elif held.is_valid and not deliveries.filter(action__in=ENDS_IT, status__in=Delivery.OPEN).exists():
         text = gettext("Badge %(badge)s is revoked here, and valid at the provider. Revoke it there, too.")
         return [text % {"badge": badge.uuid}]
     return []

@@ -11,7 +11,7 @@ from django.utils import timezone
 from badges.changes import BadgeChange, Relation
 from badges.data import IssuedBadge
 from badges.exceptions import ConfigurationError
-from badges.issuing.following import follow
+from badges.issuing.following import DELETED, follow
 from badges.models import Badge, ProviderAccount, ProviderBadge
 from badges.providers import registry
 from badges.rules.payload import storable_text
@@ -38,6 +38,9 @@ def record(change: BadgeChange, held: IssuedBadge, account: ProviderAccount) -> 
             "url": held.url or row.url,
         }
     told |= visibility(held.is_public, change.at, row.is_public, row.is_public_at)
+    if told.get("state", row.state) == DELETED:
+        # It is nobody's any more, and may have been deleted for a learner who left.
+        told["email"] = ""
     write(row, told)
     return row
 

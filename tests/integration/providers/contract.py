@@ -119,6 +119,41 @@ class ProviderContract:
         assert found is not None
         assert (found.state, found.is_valid) == (revoked.state, False)
 
+    def test_a_deleted_badge_is_nowhere_any_more(self, provider: Provider, award: Award) -> None:
+        other = make_award(award.template_external_id)
+        issued, kept = provider.issue(award), provider.issue(other)
+        if not provider.features.deletes:
+            with pytest.raises(ProviderRejected, match="cannot delete"):
+                provider.delete(issued.external_id, award=award)
+            return
+        deleted = provider.delete(issued.external_id, award=award)
+        assert (deleted.external_id, deleted.state, deleted.is_valid) == (issued.external_id, "deleted", False)
+        assert provider.find_issued(award) is None
+        assert provider.find_issued(other) == kept
+        if provider.features.lists_issued:
+            assert [one.own_id for page in provider.issued_badges() for one in page] == [str(other.uuid)]
+
+    def test_a_revoked_badge_can_be_deleted(self, provider: Provider, award: Award) -> None:
+        if provider.features.deletes:
+            issued = provider.issue(award)
+            provider.revoke(issued.external_id, award=award, reason="A grade was corrected.")
+            provider.delete(issued.external_id, award=award)
+            assert provider.find_issued(award) is None
+
+    def test_deleting_what_is_deleted_succeeds(self, provider: Provider, award: Award) -> None:
+        if provider.features.deletes:
+            issued = provider.issue(award)
+            first = provider.delete(issued.external_id, award=award)
+            assert provider.delete(issued.external_id, award=award) == first
+
+    def test_a_badge_is_deleted_after_its_learner_was_anonymized(self, provider: Provider, award: Award) -> None:
+        if provider.features.deletes:
+            other = make_award(award.template_external_id)
+            issued, kept = provider.issue(award), provider.issue(other)
+            provider.delete(issued.external_id, award=evolve(award, email="", name="retired_user"))
+            assert provider.find_issued(award) is None
+            assert provider.find_issued(other) == kept
+
     def test_revoking_what_is_revoked_succeeds(self, provider: Provider, award: Award) -> None:
         issued = provider.issue(award)
         first = provider.revoke(issued.external_id, award=award, reason="A grade was corrected.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -15,8 +14,7 @@ from badges.data import Notice
 from badges.exceptions import NoSuchEvent, ProviderAuthError, ProviderRejected, ProviderUnavailable
 from badges.issuing import health
 from badges.models import AccountHealth, EmployeeRecord, ProviderAccount, WebhookEvent
-from badges.webhooks.by_hand import replay
-from badges.webhooks.processing import MOST_ATTEMPTS, process, process_due
+from badges.webhooks.processing import process, process_due
 from tests.factories import moment
 from tests.integration.test_races import at_once
 from tests.integration.webhooks.scripted import (
@@ -47,25 +45,6 @@ def test_what_the_provider_says_counts(scripted_account: ProviderAccount, webhoo
     assert (row.event_type, row.occurred_at, row.attempts) == ("employee", moment(7), 1)
     assert row.finished_at is not None
     assert (row.lease_token, row.leased_until) == (None, None)
-
-
-def test_what_kills_worker_after_worker_is_given_up_and_can_be_replayed(
-    scripted_account: ProviderAccount, webhooks: type[ScriptedWebhooks]
-) -> None:
-    row = received(scripted_account)
-    lost = {"lease_token": uuid.uuid4(), "leased_until": moment(0)}
-    WebhookEvent.objects.update(status=Status.PROCESSING, attempts=MOST_ATTEMPTS - 1, **lost)
-    assert process_due() == {"processed": 1}
-    WebhookEvent.objects.update(status=Status.PROCESSING, attempts=MOST_ATTEMPTS, finished_at=None, **lost)
-
-    assert process_due() == {"dead": 1}
-
-    row.refresh_from_db()
-    assert (row.status, row.lease_token) == (Status.DEAD, None)
-    assert "tried 50 times" in row.last_error
-    assert replay(row)
-    # It had been applied before.
-    assert process_due() == {"ignored": 1}
 
 
 def test_an_event_that_changes_nothing_is_ignored_with_the_reason(
