@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from django.apps import AppConfig
 from django.core.signals import setting_changed
-from django.db.models.signals import m2m_changed, post_delete, pre_delete, pre_save
 from django.utils.translation import gettext_lazy as _
 
 
@@ -16,12 +16,29 @@ class BadgesConfig(AppConfig):
     name = "badges"
     verbose_name = _("Badges")
     default_auto_field = "django.db.models.BigAutoField"
+    # For the Credentials service. Its settings are finished where these hooks run; its "base" would overwrite ours.
+    plugin_app = {
+        "settings_config": {
+            "credentials.djangoapp": {
+                kind: {"relative_path": "host.settings"} for kind in ("production", "devstack", "test")
+            }
+        }
+    }
+
+    def __init__(self, app_name: str, app_module: Any) -> None:
+        from django.conf import settings
+
+        from badges.host.settings import require_alone
+
+        require_alone(settings.INSTALLED_APPS)
+        super().__init__(app_name, app_module)
 
     def ready(self) -> None:
         from badges import checks
 
         checks.register_checks()
         self._watch_configuration()
+        self._settle_in_host()
         self._wire()
         setting_changed.connect(self._follow, dispatch_uid="badges.apps.follow")
 
@@ -32,15 +49,35 @@ class BadgesConfig(AppConfig):
         if not is_badges_enabled() and "badges.eventbus.receivers" not in sys.modules:
             return
         from badges.eventbus import emit, receivers
+        from badges.privacy import by_event
 
         emit.register_handlers()
+        by_event.register()
         receivers.connect_configured()
+
+    def _settle_in_host(self) -> None:
+        """In the Credentials service: what its settings and addresses expect of the module that this one replaces."""
+        from badges.host import builtin_urls, installed, producer, records, settings
+
+        if not installed.is_host():
+            return
+        builtin_urls.stand_in()
+        producer.follow_switch()
+        records.keep_for_host()
+        settings.tell()
 
     def _follow(self, *, setting: str, **kwargs: object) -> None:
         if setting in ("BADGES_CONFIG", "BADGES_ENABLED"):
             self._wire()
+        if setting == "BADGES_ENABLED":
+            from badges.host import installed, producer
+
+            if installed.is_host():
+                producer.follow_switch()
 
     def _watch_configuration(self) -> None:
+        from django.db.models.signals import m2m_changed, post_delete, pre_delete, pre_save
+
         from badges import models
         from badges.models.applications import delete_evidence_file
         from badges.models.configuration import bump_on_delete, bump_on_link, bump_on_raw_save
