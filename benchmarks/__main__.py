@@ -1,4 +1,4 @@
-"""``python -m benchmarks [PART ...]``: what an event, a sweep, a delivery, a webhook and the consumer cost.
+"""``python -m benchmarks [PART ...]``: what an event, a sweep, a delivery, a webhook, the consumer, an adoption cost.
 
 All of them without a name.
 
@@ -15,7 +15,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks import consumer_costs, consumer_memory, event_costs, sweep_costs, webhook_costs, worker_costs
+from benchmarks import (
+    adoption_costs,
+    consumer_costs,
+    consumer_memory,
+    event_costs,
+    sweep_costs,
+    webhook_costs,
+    worker_costs,
+)
 from benchmarks.consumer_report import ROUNDS, Options
 
 PARTS: Mapping[str, Callable[[Options], int]] = {
@@ -25,6 +33,7 @@ PARTS: Mapping[str, Callable[[Options], int]] = {
     "consumer": consumer_costs.run,
     "memory": consumer_memory.run,
     "webhooks": lambda options: webhook_costs.run(options.largest),
+    "adoption": lambda options: adoption_costs.run(options.largest),
 }
 
 

@@ -104,3 +104,11 @@ def test_the_wait_for_the_answer_to_a_webhook_is_measured_with_and_without_worke
     assert found == dict.fromkeys(
         ("stored, and nothing else", "deliver_badges --watch 1 beside", "db_worker beside, tasks enqueued"), ""
     )
+
+
+def test_an_adoption_is_measured_as_a_plan_applied_and_a_second_time() -> None:
+    printed = bench("adoption", "--largest", "300")
+
+    row = re.compile(r"^300 rows, (.*?)  +[\d.]+ +[\d,]+ +[\d,]+ +[\d.]+ +[\d.]+$", re.MULTILINE)
+    assert row.findall(printed) == ["plan", "applied", "a second time"]
+    assert "All promised figures hold." in printed

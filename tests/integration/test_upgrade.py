@@ -13,12 +13,16 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from badges.models import Delivery, ProviderAccount
+from badges.host.adoption import tables
+from badges.models import BadgeTemplate, Delivery, ProviderAccount
+from badges.models.sequences import begin_above
+from tests.factories import BadgeTemplateFactory
+from tests.integration.host.built_in import BuiltIn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Status = Delivery.Status
 FIRST, SECOND = ("badges", "0001_badging"), ("badges", "0002_provider_failures")
-FOURTH = ("badges", "0004_webhooks_and_applications")
+FOURTH, FIFTH = ("badges", "0004_webhooks_and_applications"), ("badges", "0005_drop_in")
 AN_HOUR_AGO = timezone.now().replace(microsecond=0) - timedelta(hours=1)
 
 
@@ -89,3 +93,49 @@ def test_each_account_gets_a_webhook_secret_of_its_own(before: Any) -> None:
     assert len(secrets) == 2
     assert all(len(secret) > 40 for secret in secrets)
     ProviderAccount.objects.all().delete()
+
+
+@pytest.fixture
+def highest(before: Any) -> Iterator[int]:
+    """Before the upgrade: the id of a template in the built-in module's table, high as that of an Accredible group."""
+    migrate(FOURTH)
+    # A sequence goes on from where earlier tests left it.
+    pk = next_id() + 100_000
+    with connection.schema_editor() as editor:
+        editor.create_model(tables.BadgeTemplate)
+    BuiltIn().bare_template(pk=pk)
+    yield pk
+    with connection.schema_editor() as editor:
+        editor.delete_model(tables.BadgeTemplate)
+
+
+def next_id() -> int:
+    """The id of a new template here, which is gone again."""
+    template = BadgeTemplateFactory(is_active=False)
+    pk = template.pk
+    template.delete()
+    return int(pk)
+
+
+def test_new_templates_leave_the_ids_of_the_built_in_ones(highest: int) -> None:
+    """One that is adopted keeps its id, because the host's records of badges point to it."""
+    migrate(FIFTH)
+
+    assert [next_id(), next_id()] == [highest + 1, highest + 2]
+
+
+def test_where_ids_are_higher_already_they_go_on_from_there(highest: int) -> None:
+    begin_above(connection, BadgeTemplate._meta.db_table, highest + 1000)
+
+    migrate(FIFTH)
+
+    assert next_id() == highest + 1001
+
+
+def test_without_the_built_in_module_ids_go_on(before: Any) -> None:
+    migrate(FOURTH)
+    pk = next_id()
+
+    migrate(FIFTH)
+
+    assert next_id() == pk + 1

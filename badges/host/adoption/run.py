@@ -1,0 +1,199 @@
+"""The adoption as a whole: accounts, then template by template what belongs to it.
+
+A plan and its application are the same code, which reads and decides, and writes only where it is told to. A template
+is adopted in one transaction, with its requirements, penalties, learners and badges: all of it is here, or nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from attrs import Factory, define
+from django.db import DataError, IntegrityError, connection, transaction
+
+from badges.host.adoption import tables
+from badges.host.adoption.accounts import adopt_accounts
+from badges.host.adoption.awards import BADGES
+from badges.host.adoption.context import Stopped, TemplateContext
+from badges.host.adoption.learners import adopt_learners, report_orphans
+from badges.host.adoption.outcome import Note, Outcome, Report
+from badges.host.adoption.penalties import Penalties
+from badges.host.adoption.premature import PrematureRows, ignored
+from badges.host.adoption.progress import PROGRESS
+from badges.host.adoption.requirements import Requirements
+from badges.host.adoption.templates import KIND, Standing, Templates, subject, tell
+from badges.models import BadgeTemplate, ConfigurationVersion
+from badges.models.sequences import begin_above
+from badges.processing.retries import retried
+
+logger = logging.getLogger(__name__)
+
+NOT_ADOPTED = "their template is not adopted"
+NO_REQUIREMENT = "It has no requirement, so nobody could earn it by events. Add one before you activate it."
+STILL_INACTIVE = "It was adopted before, and is inactive here. Activate it in the admin once it is as you want it."
+
+
+@define
+class Adoption:
+    """One run."""
+
+    apply: bool
+    """Whether to write. Otherwise it is a plan."""
+    report: Report = Factory(Report)
+    premature: PrematureRows | None = None
+    """Where badges are listed that were awarded before they were earned."""
+    advance: Callable[[int], None] = lambda number: None
+    """Called with how many of :meth:`total` were dealt with."""
+    is_stopping: Callable[[], bool] = lambda: False
+
+    def total(self) -> int:
+        """How many rows there are to deal with: templates, progress records, badges. For a progress bar."""
+        number: int = _templates().count() + tables.BadgeProgress.objects.count() + _badges()
+        return number
+
+    def run(self) -> None:
+        """Adopt everything that is not here yet.
+
+        Raises:
+            Stopped: it was asked to end. What was adopted until then stays.
+            django.db.Error: the database cannot be used. What was adopted until then stays.
+        """
+        if self.apply:
+            self._prepare()
+        accounts = adopt_accounts(self.report, apply=self.apply)
+        templates = Templates(accounts, self.report, self.apply)
+        templates.read()
+        last = 0
+        while there := _templates().filter(pk__gt=last).order_by("pk").first():
+            if self.is_stopping():
+                raise Stopped
+            self._adopt(templates, there)
+            last = there.pk
+            self.advance(1)
+        report_orphans(self.report)
+
+    def _prepare(self) -> None:
+        """Make the row that adoptions at the same time wait for, and keep new templates off the ids that are needed."""
+        if ConfigurationVersion.current() is None:
+            ConfigurationVersion.bump()
+        if highest := _templates().order_by("-pk").values_list("pk", flat=True).first():
+            begin_above(connection, BadgeTemplate._meta.db_table, highest)
+
+    def _adopt(self, templates: Templates, there: Any) -> None:
+        """One template with all that belongs to it, or nothing of it."""
+        attempt = _Attempt(self, templates, there)
+        try:
+            # Consumers take the same locks.
+            report = retried(attempt)
+        except (IntegrityError, DataError) as error:
+            attempt.undo()
+            # Its text may hold what the row holds, and so may a traceback.
+            name = type(error).__name__
+            logger.error(  # noqa: TRY400
+                "Badge template %s of the built-in module was not adopted: %s.",
+                there.pk,
+                name,
+                extra={"action": "adoption_refused", "template": there.pk},
+            )
+            report = Report()
+            reason = f"the database refused a row that belongs to it ({name}), so nothing of it was adopted"
+            report.add(KIND, Outcome.CANNOT, reason, str(there.pk))
+        except BaseException:
+            attempt.undo()
+            raise
+        self.report.absorb(report)
+
+
+@define
+class _Attempt:
+    """To adopt one template; called again if it lost against another transaction."""
+
+    adoption: Adoption
+    templates: Templates
+    there: Any
+    _position: tuple[int, int] | None = None
+    _advanced: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        if self.adoption.premature is not None:
+            self._position = self.adoption.premature.position()
+
+    def __call__(self) -> Report:
+        self.undo()
+        report = Report()
+        with transaction.atomic() if self.adoption.apply else contextlib.nullcontext():
+            self._take(report)
+        return report
+
+    def undo(self) -> None:
+        """Take back what the database does not."""
+        self.adoption.advance(-self._advanced)
+        self._advanced = 0
+        if self.adoption.premature is not None and self._position is not None:
+            self.adoption.premature.rewind(self._position)
+
+    def _advance(self, number: int) -> None:
+        self._advanced += number
+        self.adoption.advance(number)
+
+    def _take(self, report: Report) -> None:
+        there, apply = self.there, self.adoption.apply
+        if apply:
+            # The first lock: nobody changes the configuration meanwhile, and of two adoptions one waits.
+            ConfigurationVersion.hold()
+        standing = self.templates.adopt(there, report)
+        if standing is None:
+            self._leave_learners(report)
+            return
+        requirements = Requirements(standing, report, apply).adopt(there.pk)
+        Penalties(standing, report, apply, requirements).adopt(there.pk)
+        context = TemplateContext(
+            builtin_id=there.pk,
+            name=standing.template.name if standing.template is not None else there.name,
+            kind=standing.origin.kind,
+            created=there.created,
+            template=standing.template,
+            requirements=requirements,
+            apply=apply,
+            report=report,
+            advance=self._advance,
+            premature=self.adoption.premature or ignored,
+            is_stopping=self.adoption.is_stopping,
+        )
+        if not requirements and standing.is_new:
+            standing.obstacles.append(NO_REQUIREMENT)
+        self._activate(standing, report)
+        adopt_learners(context)
+
+    def _activate(self, standing: Standing, report: Report) -> None:
+        """Let a template take part that took part there, if nothing speaks against it; say so otherwise."""
+        there = self.there
+        tell(standing, there, report)
+        if standing.is_new:
+            if there.is_active and not standing.obstacles and standing.template is not None:
+                standing.template.is_active = True
+                standing.template.save(update_fields=["is_active", "modified"])
+        elif there.is_active and not standing.is_active:
+            report.inactive.append(Note(subject(there), STILL_INACTIVE))
+
+    def _leave_learners(self, report: Report) -> None:
+        """Count what cannot be adopted because its template is not."""
+        there = self.there
+        progress = tables.BadgeProgress.objects.filter(template_id=there.pk).count()
+        badges = _badges(usercredential_ptr__credential_id=there.pk)
+        report.add(PROGRESS, Outcome.CANNOT, NOT_ADOPTED, f"template {there.pk}", progress)
+        report.add(BADGES, Outcome.CANNOT, NOT_ADOPTED, f"template {there.pk}", badges)
+        self._advance(progress + badges)
+
+
+def _templates() -> Any:
+    return tables.BadgeTemplate.objects
+
+
+def _badges(**conditions: Any) -> int:
+    """How many badges of the built-in module there are."""
+    children: tuple[Any, ...] = (tables.CredlyBadge.objects, tables.AccredibleBadge.objects)
+    return sum(rows.filter(**conditions).count() for rows in children)
