@@ -43,6 +43,31 @@ def fresh_database(folder: Path) -> dict[str, str]:
     return {URL: "", FILE: "", **copy}
 
 
+@contextlib.contextmanager
+def bare_database(folder: Path, template: str = "") -> Iterator[str]:
+    """A database in which nothing is, for as long as the block lasts; gives its URL.
+
+    Arguments:
+        folder: where a file may be put.
+        template: the URL of another one that was made here: it is a copy of that. No process may use that.
+    """
+    name = secrets.token_hex(6)
+    if not (server := os.environ.get(URL, "")):
+        path = folder / f"bare-{name}.sqlite3"
+        if template:
+            shutil.copyfile(urlsplit(template).path, path)
+        yield f"sqlite://{path}"
+        return
+    url = urlsplit(server)
+    create, drop = _SERVERS[url.scheme]
+    name = f"{url.path.lstrip('/')}_{name}"
+    create(url, name, urlsplit(template).path.lstrip("/"))
+    try:
+        yield url._replace(path=f"/{name}").geturl()
+    finally:
+        drop(url, name)
+
+
 def drop_databases() -> None:
     """Drop what was made since it was called last; no process may use it any more."""
     while _made:
@@ -59,10 +84,7 @@ class _Template(Protocol):
 def _template(url: str, decides: tuple[str, ...]) -> _Template:
     if not url:
         return _File()
-    create, delete = {"postgres": (_create_postgresql, _drop_postgresql), "mysql": (_create_mariadb, _drop_mariadb)}[
-        urlsplit(url).scheme
-    ]
-    return _Server(urlsplit(url), create, delete)
+    return _Server(urlsplit(url), *_SERVERS[urlsplit(url).scheme])
 
 
 def _migrate(environment: dict[str, str]) -> None:
@@ -167,3 +189,10 @@ def _mariadb(url: SplitResult) -> Iterator[Any]:
     )
     with contextlib.closing(connection), contextlib.closing(connection.cursor()) as cursor:
         yield cursor
+
+
+_SERVERS: dict[str, tuple[Callable[[SplitResult, str, str], None], Callable[[SplitResult, str], None]]] = {
+    "postgres": (_create_postgresql, _drop_postgresql),
+    "mysql": (_create_mariadb, _drop_mariadb),
+}
+"""How a database is made on a server, and how it is dropped."""

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import shutil
-import subprocess
-import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -16,6 +13,7 @@ import pytest
 
 from badges import __version__
 from demo.paths import TOP
+from tests.acceptance.distributions import build_distributions
 
 pytestmark = pytest.mark.any_database
 DATA_FOLDERS = ("locale", "static", "templates")
@@ -24,16 +22,7 @@ DATA_FOLDERS = ("locale", "static", "templates")
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with both distributions; the wheel is made from the source distribution."""
-    folder = tmp_path_factory.mktemp("dist")
-    source = tmp_path_factory.mktemp("source") / "checkout"
-    # A build leaves files behind, which do not belong into the checkout.
-    shutil.copytree(
-        TOP, source, ignore=shutil.ignore_patterns(".*", "*.egg-info", "build", "dist", "var", "__pycache__")
-    )
-    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(source)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
+    return build_distributions(tmp_path_factory.mktemp("distributions"))
 
 
 @pytest.fixture(scope="module")

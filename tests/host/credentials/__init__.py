@@ -1,0 +1,1 @@
+"""The stand-in's top package, named as the service's own."""
