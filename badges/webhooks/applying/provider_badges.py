@@ -13,6 +13,7 @@ from badges.data import IssuedBadge
 from badges.exceptions import ConfigurationError
 from badges.issuing.following import DELETED, follow
 from badges.models import Badge, ProviderAccount, ProviderBadge
+from badges.models.users import learner_by_email
 from badges.providers import registry
 from badges.rules.payload import storable_text
 
@@ -38,8 +39,8 @@ def record(change: BadgeChange, held: IssuedBadge, account: ProviderAccount) -> 
             "url": held.url or row.url,
         }
     told |= visibility(held.is_public, change.at, row.is_public, row.is_public_at)
-    if told.get("state", row.state) == DELETED:
-        # It is nobody's any more, and may have been deleted for a learner who left.
+    if told.get("state", row.state) == DELETED and learner_by_email(told.get("email", row.email)) is None:
+        # It may have been deleted for a learner who left. Of one who is here, an older event may make it ours yet.
         told["email"] = ""
     write(row, told)
     return row

@@ -29,6 +29,8 @@ BODIES = [name for name in AT_ONCE_AND_THEN if name != "nothing"]
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left() -> Iterator[None]:
+    # What an earlier test left is not counted.
+    gc.collect()
     threads, files = threading.active_count(), open_files()
     yield
     gc.collect()
