@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests take from the system: the MariaDB server with the headers that its Python driver is compiled
-# against, and a browser. Only as root and where there is apt-get; otherwise it says what is missing.
+# against, a browser, and what checks the files of docs/deployment. Only as root and where there is apt-get; otherwise it
+# says what is missing.
 set -euo pipefail
 
 packages=()
@@ -10,6 +11,10 @@ command -v pkg-config >/dev/null || packages+=(pkg-config)
 command -v cc >/dev/null || packages+=(gcc libc6-dev)
 { command -v pkg-config >/dev/null && pkg-config --exists libmariadb; } || packages+=(libmariadb-dev)
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || packages+=(chromium)
+command -v systemd-analyze >/dev/null || packages+=(systemd)
+command -v nginx >/dev/null || packages+=(nginx-light)
+# It reads files without a daemon.
+command -v docker-compose >/dev/null || packages+=(docker-compose)
 [ "${#packages[@]}" -gt 0 ] || exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then

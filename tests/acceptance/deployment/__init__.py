@@ -1,0 +1,1 @@
+"""The files of ``docs/deployment``: rendered, checked, and run."""
