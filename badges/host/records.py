@@ -84,13 +84,19 @@ class UserCredentialKeeper(records.Keeper):
             self._write(kept, keys, found | self._found_by_key(others, keys))
 
     def lacking(self, badges: Sequence[Badge]) -> list[int]:
-        """The ids of those badges that have no record and can have one, or that have one with another status."""
+        """The ids of those badges that have no record and can have one, or that are revoked, and their record is not.
+
+        A record that is revoked stays so: somebody did that in the host, and nothing awards a badge anew by itself.
+        """
         lacking = []
         for some in _in_parts(badges):
             found, refused = self._found_by_uuid(some)
             possible = [badge for badge in some if badge.pk not in refused]
             lacking += [
-                badge.pk for badge in possible if badge.pk not in found or found[badge.pk].status != badge.status
+                badge.pk
+                for badge in possible
+                if badge.pk not in found
+                or (badge.status == Badge.Status.REVOKED and found[badge.pk].status != badge.status)
             ]
         return lacking
 
@@ -172,7 +178,7 @@ def keep_for_host() -> None:
 
 
 def complete_records(apply: bool, *, keeper: UserCredentialKeeper | None = None) -> int:
-    """Make the host's records of badges that have none, or another status: from before there was this keeper, say.
+    """Make the host's records of badges that have none, and revoke those of revoked ones: of before this keeper, say.
 
     Arguments:
         apply: whether to do it, in a transaction for some hundreds of badges each; else they are only counted.

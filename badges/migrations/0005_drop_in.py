@@ -12,10 +12,18 @@ def leave_the_ids_of_the_built_in_templates(apps, schema_editor):
     """Badge templates that are made here must not take an id that an adoption of the built-in module's needs."""
     connection = schema_editor.connection
     with connection.cursor() as cursor:
-        if 'badges_badgetemplate' not in connection.introspection.table_names(cursor):
+        present = connection.introspection.table_names(cursor)
+        if 'badges_badgetemplate' not in present:
             return
         cursor.execute('SELECT MAX(id) FROM badges_badgetemplate')
-        highest = cursor.fetchone()[0]
+        highest = cursor.fetchone()[0] or 0
+        if 'credentials_usercredential' in present:
+            # The host's records of badges may point to templates that were deleted there.
+            cursor.execute(
+                'SELECT MAX(credential_id) FROM credentials_usercredential WHERE credential_content_type_id IN '
+                "(SELECT id FROM django_content_type WHERE app_label = 'badges')"
+            )
+            highest = max(highest, cursor.fetchone()[0] or 0)
     if highest:
         begin_above(connection, 'badging_badgetemplate', highest)
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import re
 
+from django.db import DatabaseError
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+logger = logging.getLogger(__name__)
+
+NOT_ALLOWED = (1142, 1227)
+"""MySQL: this user may not do this to the table, or lacks a privilege."""
 
 
 def begin_above(connection: BaseDatabaseWrapper, table: str, number: int) -> None:
     """Let the ids of new rows lie above a number. What counts from a higher one already is left alone.
 
-    On MySQL this is left out within a transaction, which it would end: there the ids that rows are given count anyway.
+    On MySQL this is left out within a transaction, which it would end, and where the user may not alter tables, as one
+    that only runs the service: there the ids that rows are given count anyway.
 
     Arguments:
         connection: to which database.
@@ -49,5 +57,16 @@ def _mysql(connection: BaseDatabaseWrapper, table: str, number: int) -> None:
         cursor.execute(f"SHOW CREATE TABLE {name}")
         # information_schema tells an old value for a day.
         found = re.search(r"AUTO_INCREMENT=(\d+)", cursor.fetchone()[1])
-        if not found or int(found.group(1)) <= number:
+        if found and int(found.group(1)) > number:
+            return
+        try:
             cursor.execute(f"ALTER TABLE {name} AUTO_INCREMENT = {int(number) + 1}")
+        except DatabaseError as error:
+            if error.args[:1] not in [(code,) for code in NOT_ALLOWED]:
+                raise
+            logger.warning(
+                "New rows of %s may take ids up to %s: the database's user may not alter it.",
+                table,
+                number,
+                extra={"action": "ids_not_kept_free", "table": table},
+            )

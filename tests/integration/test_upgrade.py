@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
@@ -122,6 +123,28 @@ def test_new_templates_leave_the_ids_of_the_built_in_ones(highest: int) -> None:
     migrate(FIFTH)
 
     assert [next_id(), next_id()] == [highest + 1, highest + 2]
+
+
+def test_new_templates_leave_the_ids_of_those_of_which_only_badges_are_left(highest: int) -> None:
+    content_type = ContentType.objects.get_or_create(app_label="badges", model="credlybadgetemplate")[0]
+    with connection.schema_editor() as editor:
+        editor.create_model(tables.UserCredential)
+    try:
+        tables.UserCredential.objects.create(
+            created=AN_HOUR_AGO,
+            modified=AN_HOUR_AGO,
+            username="anna",
+            status="awarded",
+            uuid=uuid.uuid4(),
+            credential_content_type_id=content_type.pk,
+            credential_id=highest + 50,
+        )
+        migrate(FIFTH)
+    finally:
+        with connection.schema_editor() as editor:
+            editor.delete_model(tables.UserCredential)
+
+    assert next_id() == highest + 51
 
 
 def test_where_ids_are_higher_already_they_go_on_from_there(highest: int) -> None:

@@ -9,16 +9,18 @@ from functools import partial
 from typing import Any
 
 from attrs import Factory, define, frozen
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from badges.exceptions import BadgesError
 from badges.host.adoption import memory, tables
 from badges.host.adoption.outcome import Note, Outcome, Report
+from badges.host.adoption.refusals import is_refused
 from badges.models import ProviderAccount
 from badges.processing.retries import retried
 
 ORGANIZATIONS, CONFIGS = "Credly organizations", "Accredible configurations"
 LONGEST_NAME = 255
+REFUSED = "the database refused it"
 DELETED = "it was adopted before, and deleted here since"
 
 
@@ -33,7 +35,7 @@ class AdoptedAccount:
 
 @frozen
 class Accounts:
-    """All of them, by their ids there. Those that were deleted here are not in it."""
+    """All of them, by their ids there. Those that were deleted here, or were refused, are not in it."""
 
     organizations: Mapping[int, AdoptedAccount]
     configs: Mapping[int, AdoptedAccount]
@@ -63,9 +65,16 @@ class _Adoption:
     """Digest of an Accredible key -> the account that has it; 0 for one that is only planned."""
 
     def run(self, there: _There) -> int | None:
-        """Adopt one account; gives its id here, and None where it was deleted here."""
-        # Of two adoptions at a time the constraints let one through, and the other one finds what that made.
-        own_id, report = retried(partial(self._attempt, there))
+        """Adopt one account; gives its id here, and None where it was deleted here, or is refused."""
+        try:
+            # Of two adoptions at a time the constraints let one through, and the other one finds what that made.
+            own_id, report = retried(partial(self._attempt, there))
+        except DatabaseError as error:
+            if not is_refused(error):
+                raise
+            # Its text may hold what the row holds.
+            self.report.add(there.kind, Outcome.CANNOT, f"{REFUSED} ({type(error).__name__})", str(there.id))
+            return None
         self.report.absorb(report)
         if own_id is not None and there.external_id is None and there.api_key:
             self._keys.setdefault(_digest(there.api_key), own_id)
@@ -123,7 +132,7 @@ class _Adoption:
         if needs_key:
             reason += "; it gets the key, for it has none"
         if not found.is_issuing:
-            text = "The account here does not issue badges, so those of its templates would only be here. See its page."
+            text = "The account here does not issue badges, so those of its templates reach no provider. See its page."
             report.needs_person.append(Note(_subject(there), text))
         if self.apply:
             if needs_key:

@@ -25,6 +25,10 @@ BADGES, WAITING, COMPLETE = "badges", "waiting deliveries", "complete progress w
 
 NOBODY_HAD_IT = "revoked, and never issued: a penalty hit a learner who had no badge"
 HERE_AND_DIFFERENT = "here already, but awarded in one place and revoked in the other; what is here stands"
+HERE_AND_ISSUED_THERE = (
+    "here already, and the module has another identifier at the provider, or the only one: if it was issued twice, "
+    "revoke one at the provider"
+)
 ANOTHER_HERE = "the learner has another badge of this template, which is kept: look at both at the provider"
 REVOKED_HERE = "the learner had another badge of this template here, which was revoked, and stays so"
 UUID_TAKEN = "another learner's badge, or one of another template, has its UUID"
@@ -36,6 +40,8 @@ NEVER_AWARDED = (
     "the badge was not awarded: the module was interrupted, the template has no provider, or what is here and what is "
     "there are enough only together; the next event that fulfils one of the requirements awards it, or somebody by hand"
 )
+
+AS_THERE = (HERE, HERE_AND_ISSUED_THERE)
 
 PROVIDER_WORDS = frozenset({"pending", "accepted", "rejected", "revoked", "expired"})
 """States that a provider said; the others were the module's own."""
@@ -78,6 +84,7 @@ class _Here:
     user_id: int
     template_id: int
     status: str
+    external_id: str
 
 
 @define
@@ -133,7 +140,15 @@ def read(kind: str, ids: Sequence[int]) -> dict[int, Credential]:
     names = [f"usercredential_ptr__{name}" for name in ("uuid", "status", "created", "modified")]
     rows = model.objects.filter(OneOf("usercredential_ptr_id", ids)).values_list("pk", *names, "state", identifier)
     return {
-        pk: Credential(pk, own, status, created, modified, state, "" if external_id is None else str(external_id))
+        pk: Credential(
+            pk,
+            own,
+            status,
+            created or modified or tables.LONG_AGO,
+            modified or created or tables.LONG_AGO,
+            state,
+            "" if external_id is None else str(external_id),
+        )
         for pk, own, status, created, modified, state, external_id in rows
     }
 
@@ -203,7 +218,9 @@ class Deciding:
                         report.add(
                             WAITING, Outcome.CREATE, ISSUED_NOW if note == NOTE_ISSUE else REVOKED_NOW, str(one.id)
                         )
-            if one.status == AWARDED and (outcome is Outcome.CREATE or (outcome is Outcome.SKIP and reason == HERE)):
+            if one.status == AWARDED and (
+                outcome is Outcome.CREATE or (outcome is Outcome.SKIP and reason in AS_THERE)
+            ):
                 counted = one
         return counted
 
@@ -232,7 +249,10 @@ class _Standing:
         if (same := self._by_uuid.get(one.uuid)) is not None:
             if (same.user_id, same.template_id) != (user_id, template_id):
                 return Outcome.CANNOT, UUID_TAKEN
-            return Outcome.SKIP, HERE if same.status == one.status else HERE_AND_DIFFERENT
+            if same.status != one.status:
+                return Outcome.SKIP, HERE_AND_DIFFERENT
+            is_issued_there = one.external_id and one.external_id.lower() != same.external_id.lower()
+            return Outcome.SKIP, HERE_AND_ISSUED_THERE if is_issued_there else HERE
         if one.status not in (AWARDED, REVOKED):
             return Outcome.CANNOT, STRANGE_STATUS
         if not one.was_had:
@@ -244,8 +264,11 @@ class _Standing:
         return Outcome.CREATE, ""
 
 
+_COLUMNS = ("uuid", "user_id", "template_id", "status", "external_id")
+
+
 def _here(badges: Any) -> list[_Here]:
-    return [_Here(*row) for row in badges.order_by().values_list("uuid", "user_id", "template_id", "status")]
+    return [_Here(*row) for row in badges.order_by().values_list(*_COLUMNS)]
 
 
 def _state(one: Credential) -> str:

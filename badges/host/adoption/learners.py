@@ -21,6 +21,7 @@ AT_ONCE = 2_000
 
 NO_USER = "no user has this username: renamed since, or deleted. The module did not follow"
 TEMPLATE_GONE = "its template was deleted there"
+RECORD_GONE = "the host's record of it is gone, or is of something else"
 OTHER_PROVIDER = "of another provider than its template is now: a group with the same id has overwritten that"
 _MODELS = {"credly": "credlybadgetemplate", "accredible": "accrediblegroup"}
 """What a template is -> the model of the content type that the host's record of its badges has."""
@@ -54,18 +55,23 @@ def report_orphans(report: Report) -> None:
     lost = tables.BadgeProgress.objects.exclude(Exists(templates.filter(pk=OuterRef("template_id"))))
     _count(report, PROGRESS, lost)
     for kind, model in _MODELS.items():
-        of_kind = _CHILDREN[kind].objects.filter(usercredential_ptr__credential_content_type__model=model)
-        known = templates.filter(pk=OuterRef("usercredential_ptr__credential_id"))
-        _count(report, BADGES, of_kind.exclude(Exists(known)))
+        badges = _CHILDREN[kind].objects
+        records = tables.UserCredential.objects.filter(
+            credential_content_type__app_label="badges", credential_content_type__model=model
+        )
+        known = records.filter(Exists(templates.filter(pk=OuterRef("credential_id"))))
+        own, known = (Exists(rows.filter(pk=OuterRef("pk"))) for rows in (records, known))
+        _count(report, BADGES, badges.filter(own).exclude(known))
+        _count(report, BADGES, badges.exclude(own), RECORD_GONE)
 
 
-def _count(report: Report, kind: str, rows: QuerySet[Any]) -> None:
+def _count(report: Report, kind: str, rows: QuerySet[Any], reason: str = TEMPLATE_GONE) -> None:
     if number := rows.count():
         examples = rows.order_by("pk").values_list("pk", flat=True)[:5]
         first, *others = (str(pk) for pk in examples)
-        report.add(kind, Outcome.CANNOT, TEMPLATE_GONE, first, number - len(others))
+        report.add(kind, Outcome.CANNOT, reason, first, number - len(others))
         for one in others:
-            report.add(kind, Outcome.CANNOT, TEMPLATE_GONE, one)
+            report.add(kind, Outcome.CANNOT, reason, one)
 
 
 def _find_progress(context: TemplateContext, owners: Belongings) -> None:
@@ -157,10 +163,11 @@ class _Work:
             )
             if self.to_be_issued:
                 text += (
-                    f" {self.to_be_issued} of them were never issued at the provider, and are by the next sweep. "
+                    f" {self.to_be_issued} of them were never issued at the provider; the next sweep does it. "
                     "Before a consumer or a sweep runs, revoke those that should not be, or cancel their deliveries."
                 )
-            self.context.report.needs_person.append(Note(self.context.name, text))
+            subject = f'badge template {self.context.builtin_id} "{self.context.name}"'
+            self.context.report.needs_person.append(Note(subject, text))
 
     def _decide(self, learners: Sequence[Learner]) -> _Decided:
         report = Report()

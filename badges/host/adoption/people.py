@@ -65,15 +65,24 @@ class Belongings:
 
 
 def ids_of(usernames: Collection[str]) -> dict[str, int]:
-    """Username -> id of the user who has exactly this one.
+    """Username -> id of the user who has this one.
 
-    MySQL takes "anna", "Anna" and "änna" for one name. A user who has another one of these is left out: what somebody
-    has earned must not become somebody else's.
+    MySQL takes "anna", "Anna" and "änna" for one name. There the module found a learner in any case, as processing
+    does here, so case alone makes no other one. A user whose name differs otherwise is left out: what somebody has
+    earned must not become somebody else's.
     """
     # The default manager may hide some.
     users: Any = get_user_model()._base_manager
-    found = users.filter(OneOf(USERNAME, list(usernames))).order_by().values_list(USERNAME, "pk")
-    return {name: pk for name, pk in found if name in usernames}
+    rows = dict(users.filter(OneOf(USERNAME, list(usernames))).order_by().values_list(USERNAME, "pk"))
+    found = {name: pk for name, pk in rows.items() if name in usernames}
+    plain = {name.casefold() for name in rows}
+    for name in usernames:
+        if name not in found and name.casefold() in plain:
+            # Only the database knows whether it takes the two for one.
+            row = users.filter(**{USERNAME: name}).order_by().values_list(USERNAME, "pk").first()
+            if row is not None and row[0].casefold() == name.casefold():
+                found[name] = row[1]
+    return found
 
 
 def names_of(user_ids: Collection[int]) -> dict[int, str]:

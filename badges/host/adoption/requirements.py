@@ -112,12 +112,19 @@ class Requirements:
         return group
 
     def _tell_of_alternatives(self, ids: Sequence[int], adopted: Mapping[int, str], group: str) -> None:
-        new = [pk for pk in ids if pk not in adopted]
-        if new:
-            self.standing.notes.append(
-                f"Its requirements {', '.join(map(str, ids))} there had no group, and any one of them sufficed. So "
-                f'they have one group here, "{group}". If all of them should be needed, take the group from them.'
+        if all(pk in adopted for pk in ids):
+            return
+        told = f"Its requirements {', '.join(map(str, ids))} there had no group, and any one of them sufficed. "
+        if apart := [pk for pk in ids if adopted.get(pk, group) != group]:
+            told += (
+                f"What came here before ({', '.join(map(str, apart))}) stays as it is, so that is needed beside the "
+                f'others here. If any one should suffice, put all of them into one group, "{group}".'
             )
+        else:
+            told += (
+                f'So they have one group here, "{group}". If all of them should be needed, take the group from them.'
+            )
+        self.standing.notes.append(told)
 
     def _take(self, row: Any, group: str, rule_rows: Sequence[Any]) -> Adopted | None:
         """Make one here, or find it; None where neither can be."""

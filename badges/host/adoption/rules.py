@@ -77,7 +77,7 @@ def _refused(rule: RuleRow) -> str:
     if len(rule.path) > LONGEST or len(rule.value) > LONGEST:
         return f"its key path or its value is longer than {LONGEST} characters"
     if rule.operator not in {operator.value for operator in Operator}:
-        return "it has an operator that this app has not"
+        return "this app does not know its operator"
     return ""
 
 
@@ -108,8 +108,8 @@ def _read(owner: str, event_type: str, checked: Checked) -> None:
             continue
         if rule.operator == Operator.NE and may_be_absent(schema, rule.path):
             checked.notes.append(
-                f'{owner} matched there also where an event had no "{rule.path}", for its rule demands another value '
-                f"than one; here it does not."
+                f'{owner} matched there also where an event had no "{rule.path}", for its rule asks for any value but '
+                "one; here it does not."
             )
 
 

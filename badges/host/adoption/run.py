@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from attrs import Factory, define
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import DatabaseError, connection, transaction
+from django.db.models import Max
 
 from badges.host.adoption import tables
 from badges.host.adoption.accounts import adopt_accounts
@@ -23,6 +24,7 @@ from badges.host.adoption.outcome import Note, Outcome, Report
 from badges.host.adoption.penalties import Penalties
 from badges.host.adoption.premature import PrematureRows, ignored
 from badges.host.adoption.progress import PROGRESS
+from badges.host.adoption.refusals import is_refused
 from badges.host.adoption.requirements import Requirements
 from badges.host.adoption.templates import KIND, Standing, Templates, subject, tell
 from badges.models import BadgeTemplate, ConfigurationVersion
@@ -79,7 +81,7 @@ class Adoption:
         """Make the row that adoptions at the same time wait for, and keep new templates off the ids that are needed."""
         if ConfigurationVersion.current() is None:
             ConfigurationVersion.bump()
-        if highest := _templates().order_by("-pk").values_list("pk", flat=True).first():
+        if highest := _highest_id():
             begin_above(connection, BadgeTemplate._meta.db_table, highest)
 
     def _adopt(self, templates: Templates, there: Any) -> None:
@@ -88,8 +90,10 @@ class Adoption:
         try:
             # Consumers take the same locks.
             report = retried(attempt)
-        except (IntegrityError, DataError) as error:
+        except DatabaseError as error:
             attempt.undo()
+            if not is_refused(error):
+                raise
             # Its text may hold what the row holds, and so may a traceback.
             name = type(error).__name__
             logger.error(  # noqa: TRY400
@@ -154,7 +158,7 @@ class _Attempt:
             builtin_id=there.pk,
             name=standing.template.name if standing.template is not None else there.name,
             kind=standing.origin.kind,
-            created=there.created,
+            created=there.created or there.modified or tables.LONG_AGO,
             template=standing.template,
             requirements=requirements,
             apply=apply,
@@ -191,6 +195,13 @@ class _Attempt:
 
 def _templates() -> Any:
     return tables.BadgeTemplate.objects
+
+
+def _highest_id() -> int:
+    """The highest id of a template there, also of a deleted one to which the host's records of badges point."""
+    templates = _templates().aggregate(highest=Max("pk"))["highest"] or 0
+    records: Any = tables.UserCredential.objects.filter(credential_content_type__app_label="badges")
+    return max(templates, records.aggregate(highest=Max("credential_id"))["highest"] or 0)
 
 
 def _badges(**conditions: Any) -> int:

@@ -7,12 +7,15 @@ relation backwards, for that registry belongs to no app: ask the table that hold
 # ruff: noqa: DJ008 - no screen shows them
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from django.apps.registry import Apps
 from django.db import DEFAULT_DB_ALIAS, connections, models
 
 registry = Apps()
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+"""Stands for a time that is not known. MySQL may hold 0000-00-00, of which the driver makes None."""
 
 
 class _Row(models.Model):
@@ -260,11 +263,25 @@ BUILT_IN: tuple[Any, ...] = (
 """The 14 tables of the built-in module, those that others refer to first."""
 
 
+READ: tuple[Any, ...] = (*BUILT_IN, UserCredential, ContentType)
+"""All that an adoption reads."""
+
+
 def missing(using: str = DEFAULT_DB_ALIAS) -> list[str]:
     """The tables that an adoption reads and that are not there. One question to the database."""
     connection = connections[using]
     with connection.cursor() as cursor:
         there = set(connection.introspection.table_names(cursor))
-    return [
-        model._meta.db_table for model in (*BUILT_IN, UserCredential, ContentType) if model._meta.db_table not in there
-    ]
+    return [model._meta.db_table for model in READ if model._meta.db_table not in there]
+
+
+def missing_columns(using: str = DEFAULT_DB_ALIAS) -> list[str]:
+    """The columns that an adoption reads and that are not there, each as table.column. The tables are there."""
+    connection = connections[using]
+    absent = []
+    with connection.cursor() as cursor:
+        for model in READ:
+            table = model._meta.db_table
+            there = {column.name for column in connection.introspection.get_table_description(cursor, table)}
+            absent += [f"{table}.{field.column}" for field in model._meta.fields if field.column not in there]
+    return absent

@@ -187,7 +187,7 @@ class Templates:
 def _why_not(draft: BadgeTemplate, origin: Origin) -> str:
     """Why a template cannot become a row here; empty if it can."""
     if origin.needs_account and origin.account is None:
-        return "its account is not here: it was deleted here since its adoption, or is not there any more"
+        return "its account is not here: it could not be adopted, was deleted here since, or is not there any more"
     if (
         draft.external_id
         and BadgeTemplate.objects.filter(account_id=draft.account_id, external_id__iexact=draft.external_id).exists()

@@ -18,6 +18,7 @@ from badges.host.adoption.outcome import Outcome, Report
 from badges.host.adoption.premature import PrematureRows, writing
 from badges.host.adoption.run import Adoption
 from badges.host.installed import is_host
+from badges.host.settings import SWITCH
 from badges.management.adoption_report import report_lines
 from badges.management.progress import ProgressBar
 from badges.management.stopping import stop_on_signals
@@ -91,10 +92,18 @@ class Command(BaseCommand):
 
     def _check_tables(self) -> None:
         """Refuse to run where there is nothing to read, or nowhere to write."""
-        if absent := tables.missing():
+        absent = tables.missing()
+        if tables.BadgeTemplate._meta.db_table in absent:
             raise CommandError(
-                "This database has not the tables of the Credentials service's built-in badges module "
+                "This database does not have the tables of the Credentials service's built-in badges module "
                 f"({_some(absent)}), so there is nothing to adopt.",
+                returncode=FAILURE,
+            )
+        if absent := absent or tables.missing_columns():
+            raise CommandError(
+                f"The tables of the built-in badges module are there only in part ({_some(absent)} missing): its last "
+                "migrations were not applied, or it is older than this app knows. Apply them with that module in its "
+                f"place, {SWITCH}=False ./manage.py migrate badges, then run this again.",
                 returncode=FAILURE,
             )
         if AdoptedRow._meta.db_table not in connection.introspection.table_names():

@@ -164,7 +164,7 @@ def test_without_the_built_in_tables_it_says_so(monkeypatch: pytest.MonkeyPatch)
     ended = adopt()
 
     assert ended.status == 1
-    assert "has not the tables of the Credentials service's built-in badges module" in ended.errors
+    assert "does not have the tables of the Credentials service's built-in badges module" in ended.errors
     assert "and 13 more" in ended.errors
 
 

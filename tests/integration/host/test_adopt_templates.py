@@ -229,6 +229,19 @@ def test_new_templates_here_get_ids_above_those_there(built_in: BuiltIn) -> None
     assert BadgeTemplateFactory().pk > 900_000
 
 
+def test_new_templates_here_leave_the_id_of_one_deleted_there_to_its_badges(built_in: BuiltIn) -> None:
+    """The host's records of them would be those of the new template's badges."""
+    there = built_in.credly_template(pk=910_000)
+    built_in.credly_badge(there, "anna")
+    tables.CredlyBadgeTemplate.objects.filter(pk=there.pk).delete()
+    tables.BadgeTemplate.objects.filter(pk=there.pk).delete()
+    built_in.credly_template()
+
+    adopt()
+
+    assert BadgeTemplateFactory().pk > 910_000
+
+
 def test_what_was_forgotten_is_recognised(built_in: BuiltIn) -> None:
     """As after going back to a version of this app that knows no adoption, and forward again."""
     there = built_in.credly_template()

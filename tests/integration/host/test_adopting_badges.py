@@ -210,6 +210,19 @@ def test_a_badge_that_is_here_already_is_left_alone(template: Adoption) -> None:
     assert Badge.objects.get().uuid == there.uuid
 
 
+@pytest.mark.parametrize("here", ["", str(uuid.uuid4())])
+def test_a_badge_that_was_issued_here_and_there_is_for_somebody_to_look_at(template: Adoption, here: str) -> None:
+    """After going back the module issues what it knows nothing of."""
+    template.badge("anna")
+    template.run()
+    Badge.objects.update(external_id=here)
+
+    report = template.run()
+
+    assert Badge.objects.get().external_id == here
+    assert told(report, BADGES) == {(SKIP, words.HERE_AND_ISSUED_THERE): 1}
+
+
 def test_a_badge_that_was_revoked_here_since_stays_so(template: Adoption) -> None:
     template.badge("anna")
     template.run()

@@ -54,7 +54,8 @@ def test_a_badge_of_which_a_group_is_missing_is_listed_and_stays(template: Adopt
     assert listed.missing == f"missing: group B: Pass course B or {PASSING} (requirement {last})"
     assert Badge.objects.get().is_awarded
     assert not Delivery.objects.filter(action="revoke").exists()
-    assert [note.subject for note in report.needs_person] == [template.there.name]
+    subject = f'badge template {template.there.pk} "{template.there.name}"'
+    assert [note.subject for note in report.needs_person] == [subject]
 
 
 def test_a_premature_badge_that_is_about_to_be_issued_is_told_of(template: Adoption) -> None:

@@ -67,6 +67,15 @@ def test_a_status_that_is_out_of_step_is_mended(credentials, keeper):
     assert states(credentials) == {("anna", "revoked", badge.uuid)}
 
 
+def test_a_record_that_the_host_has_revoked_is_not_awarded_again(credentials, keeper):
+    badge = BadgeFactory(user__username="anna")
+    record(credentials, "anna", badge.template, uuid=badge.uuid, status="revoked")
+
+    assert complete_records(apply=True, keeper=keeper) == 0
+
+    assert states(credentials) == {("anna", "revoked", badge.uuid)}
+
+
 def test_a_record_in_the_place_of_ours_is_taken_over(credentials, keeper):
     badge = BadgeFactory(user__username="anna")
     record(credentials, "anna", badge.template, status="revoked")
