@@ -8,7 +8,6 @@ from typing import Any
 
 from attrs import frozen
 from django import forms
-from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext, ngettext
@@ -20,7 +19,8 @@ from badges.applications.reviewing import Judgement
 from badges.applications.sniffing import EXTENSIONS
 from badges.conf import get_config
 from badges.models import Application, BadgeTemplate, Criterion, Evidence
-from badges.models.users import USERNAME, learner_by_email
+from badges.models.users import learner_by_email
+from badges.privacy.people import named
 
 WIDE = {"class": "badges-wide"}
 
@@ -127,8 +127,9 @@ def learner_named(said: str) -> Any:
         ValidationError: there is none, or there are several.
     """
     said = said.strip()
-    found = get_user_model()._default_manager.filter(**{USERNAME: said}, is_active=True).first()
-    found = found or learner_by_email(said)
+    found = named(said)
+    if found is None or not found.is_active:
+        found = learner_by_email(said)
     if found is None:
         text = gettext("There is no active user with this username or e-mail address, or more than one.")
         raise forms.ValidationError(text)

@@ -203,17 +203,17 @@ def _tell(form: forms.Form, refused: Refused) -> str:
 
 
 def _consequences_of_award(template: BadgeTemplate) -> list[str]:
-    told = [gettext("The learner gets the badge whatever the requirements are. The platform is told of it.")]
+    told = [gettext("The learner gets the badge, whether or not the requirements are fulfilled. The platform is told.")]
     if template.account is not None and template.account.is_issuing:
-        text = gettext('It is issued with the account "%(account)s", which may write to the learner.')
+        text = gettext('It is issued with the account "%(account)s". The provider may write to the learner.')
         told.append(text % {"account": template.account})
     return told
 
 
 def _consequences_of_revocation(badge: Badge) -> list[str]:
-    told = [gettext("That is final: a badge that was taken away is not awarded again. The platform is told of it.")]
+    told = [gettext("This is final: a badge that was taken away is not awarded again. The platform is told.")]
     account = badge.template.account
     if account is not None and account.is_issuing:
-        text = gettext('It is revoked with the account "%(account)s", too, if it was issued there.')
+        text = gettext('If it was issued at the provider, it is revoked there, too, with the account "%(account)s".')
         told.append(text % {"account": account})
     return told

@@ -54,6 +54,11 @@ class LearnerReport:
             yield "  Nothing to do: nothing of the learner was found that would have to go."
         if self.user is not None:
             yield from self._of_providers()
+        elif self.way is not AtProvider.KEEP:
+            yield (
+                "  No provider is asked: badges are known by the user record. What providers still have of the learner "
+                "can only be ended on their own pages."
+            )
         if self.is_dry_run:
             yield "Nothing was changed."
 

@@ -65,6 +65,6 @@ def _user_of(learner: Learner, event: IncomingEvent) -> Any | None:
         ids = ", ".join(str(user.pk) for user in found)
         raise UnreadablePayload(
             f"Event {event.event_id} tells of a retirement, no user has its username, and several have its LMS user "
-            f"id: users {ids}. Retire those that are meant by retire_learner --user-id, then discard this."
+            f"id: users {ids}. Use retire_learner --user-id for those that are meant, then discard this."
         )
     return found[0] if found else None

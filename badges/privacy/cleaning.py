@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,24 +12,27 @@ from django.utils.translation import gettext
 from badges.data import IncomingEvent
 from badges.exceptions import BadgesError
 from badges.models import DeadEvent, EmployeeRecord, Fulfillment, WebhookEvent
+from badges.privacy import people
 from badges.privacy.mentions import Person
 from badges.privacy.rows import Values
 from badges.processing import learners
 from badges.processing.dead_events import decoded
 from badges.rules.payload import from_json
 from badges.rules.schema import event_schema
+from badges.rules.words import is_personal
 from badges.webhooks.applying.employment import emptied
 
 
 def clean_evidence(person: Person, row: Fulfillment) -> Values:
     """What the rules looked at in events, where that was something personal: by default it cannot be."""
     found = row.evidence if isinstance(row.evidence, dict) else {}
-    kept = {path: value for path, value in found.items() if not _is_personal(path, value, person)}
+    kept = {path: value for path, value in found.items() if not _names(row.event_type, path, value, person)}
     return {} if kept == row.evidence else {"evidence": kept}
 
 
-def _is_personal(path: str, value: Any, person: Person) -> bool:
-    return "pii" in path.split(".") or person.is_in({path.rpartition(".")[2]: value})
+def _names(event_type: str, path: str, value: Any, person: Person) -> bool:
+    told = {path.rpartition(".")[2]: value}
+    return is_personal(event_type, path) or person.without(told) != told
 
 
 def redacted_fields(person: Person, names: Iterable[str], row: Any) -> Values:
@@ -86,16 +90,44 @@ def _is_about_somebody_else(row: DeadEvent, person: Person) -> bool:
         return False
     if learner is None:
         return False
-    return learner.username.casefold() not in person.usernames and learner.email.casefold() not in person.emails
+    if learner.username.casefold() in person.usernames:
+        return False
+    # Several may share an address. Of a username that is nobody's any more it tells whose it was.
+    return learner.email.casefold() not in person.emails or people.named(learner.username) is not None
 
 
 def clean_webhook(person: Person, row: WebhookEvent) -> Values:
     """What a provider sent is emptied, and not processed any more. Told of again, it is known, and changes nothing."""
+    told = redacted_fields(person, ("last_error", "note"), row)
     if not row.body or not person.is_in_text(row.body):
-        return {}
-    values: Values = {"body": ""}
-    # One that a worker has at the moment is ended by that.
-    if row.status in (WebhookEvent.Status.RECEIVED, WebhookEvent.Status.FAILED, WebhookEvent.Status.DEAD):
+        return told if person.is_in([row.last_error, row.note]) else {}
+    values: Values = {**told, "body": ""}
+    if row.status in (*WebhookEvent.OPEN, WebhookEvent.Status.DEAD):
+        if body := _without_reviewer(row.body, person):
+            taken = {"status": WebhookEvent.Status.FAILED, "lease_token": None, "leased_until": None}
+            return {**told, "body": body, **(taken if row.status == WebhookEvent.Status.PROCESSING else {})}
         note = gettext("It was emptied: its learner was retired.")
         values |= {"status": WebhookEvent.Status.DISCARDED, "finished_at": timezone.now(), "note": note}
+        # A worker that has it at the moment has read it, and without its lease writes nothing down.
+        values |= {"lease_token": None, "leased_until": None}
     return values
+
+
+def _without_reviewer(body: str, person: Person) -> str:
+    """A review of somebody else's application without the person who wrote it; empty where it is anything else."""
+    try:
+        cleaned = _without_author(None, json.loads(body), person)
+    except (ValueError, RecursionError):
+        return ""
+    text = json.dumps(cleaned)
+    return "" if person.is_in_text(text) else text
+
+
+def _without_author(key: str | None, value: Any, person: Person) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_author(name, item, person) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_without_author(key, item, person) for item in value]
+    if isinstance(value, str) and key == "author" and person.is_in(value):
+        return ""
+    return person.redacted(value) if isinstance(value, str) and key == "comment" else value

@@ -9,6 +9,9 @@ from typing import Any
 
 from attrs import field, frozen
 
+from badges.providers.redaction import spellings
+from badges.rules.payload import storable_text
+
 REMOVED = "[removed]"
 _NAMES_A_USER = re.compile(r"(?:^|_)(?:user|login|learner)(?:_?name)?$", re.IGNORECASE)
 """Keys whose texts are usernames. Elsewhere one that equals a username need not mean it: somebody may be "active"."""
@@ -25,11 +28,19 @@ class Person:
     names: frozenset[str] = field(factory=frozenset, repr=False)
     """Full names. Many people may have one, so it identifies nobody by itself: it is only removed."""
 
+    _patterns: tuple[re.Pattern[str], ...] = field(init=False, repr=False, eq=False)
+    """Of all that is removed from texts, the longest first."""
+
+    @_patterns.default
+    def _all_patterns(self) -> tuple[re.Pattern[str], ...]:
+        words: set[str] = set().union(*map(spellings, (*self.emails, *self.usernames, *self._long_names())))
+        return tuple(_as_word(word) for word in sorted(words, key=len, reverse=True))
+
     @classmethod
     def known_as(cls, usernames: Collection[str], emails: Collection[str], names: Collection[str] = ()) -> Person:
-        """A person; empty texts identify nobody."""
-        words = [frozenset(word.strip().casefold() for word in some) - {""} for some in (usernames, emails, names)]
-        return cls(*words)
+        """A person; empty texts identify nobody, and what is no e-mail address might be a part of everybody's."""
+        addresses = [email for email in emails if is_address(email)]
+        return cls(*(_spelled(some) for some in (usernames, addresses, names)))
 
     def is_in(self, value: Any) -> bool:
         """Whether JSON values mention the person, at any depth: an e-mail address anywhere, a username as such."""
@@ -57,8 +68,8 @@ class Person:
     def redacted(self, text: str) -> str:
         """A text for people without the person's addresses, usernames and full names."""
         shown = text
-        for word in sorted((*self.emails, *self.usernames, *self._long_names()), key=len, reverse=True):
-            shown = _as_word(word).sub(REMOVED, shown)
+        for pattern in self._patterns:
+            shown = pattern.sub(REMOVED, shown)
         return shown
 
     def _is_meant(self, key: str | None, text: str) -> bool:
@@ -84,6 +95,19 @@ class Person:
 
 
 _DEEPEST = 200
+
+
+def is_address(text: str) -> bool:
+    """Whether a text has what every e-mail address has."""
+    local, at, host = text.strip().rpartition("@")
+    return bool(local and at and host)
+
+
+def _spelled(words: Collection[str]) -> frozenset[str]:
+    """Words as they are, and folded: "Groß" becomes "gross", and a search without regard to case finds one of them."""
+    # What no database can hold was stored as this, and cannot be asked for otherwise.
+    stripped = {storable_text(word).strip() for word in words} - {""}
+    return frozenset(stripped | {word.casefold() for word in stripped})
 
 
 def _texts(value: Any) -> Iterator[tuple[str | None, str]]:
@@ -112,4 +136,4 @@ def _as_avro(text: str) -> bytes:
         prefix += bytes([length & 0x7F | 0x80])
         length >>= 7
     # Lower case, as what is searched: 65 to 90 are letters.
-    return (prefix + bytes([length])).lower() + content
+    return (prefix + bytes([length]) + content).lower()

@@ -113,9 +113,7 @@ class _Retirement:
             "dead_events": rows.change(DeadEvent.objects.all(), partial(clean_dead_event, person)),
             # What has none of these names nobody, and need not be read.
             "webhooks": rows.change(
-                WebhookEvent.objects.filter(
-                    Q(body__contains="@") | Q(body__contains="u0040") | Q(body__icontains="user")
-                ),
+                WebhookEvent.objects.filter(_may_name_somebody()),
                 partial(clean_webhook, person),
             ),
             "admin_log": self._clean_admin_log(),
@@ -201,7 +199,8 @@ class _Retirement:
 
         def texts(entry: Any) -> Values:
             # Elsewhere a username may be any word.
-            is_theirs = (entry.content_type.model, entry.object_id) in about_learner
+            shown_as = (entry.content_type.model, entry.object_id)
+            is_theirs = shown_as in about_learner or self._is_named(entry)
             return redacted_fields(self.person if is_theirs else without_username, shown, entry)
 
         return self.rows.change(entries.select_related("content_type"), texts)
@@ -211,10 +210,28 @@ class _Retirement:
         found = set()
         for model in (Badge, BadgeProgress):
             keys = model._base_manager.filter(self._of("user")).values_list("pk", flat=True)
-            # Proxies have content types of their own.
-            names = [one.__name__.lower() for one in (model, *model.__subclasses__())]
-            found |= {(name, str(pk)) for pk in keys for name in names}
+            found |= {(name, str(pk)) for pk in keys for name in _content_types(model)}
         return found
+
+    def _is_named(self, entry: Any) -> bool:
+        """Whether it is about a badge or progress, perhaps deleted by now, that is shown by the learner's name."""
+        shown, usernames = entry.object_repr.casefold(), self.person.usernames
+        if entry.content_type.model in _content_types(Badge):
+            return any(shown.endswith(f" - {username}") for username in usernames)
+        is_progress = entry.content_type.model in _content_types(BadgeProgress)
+        return is_progress and any(shown.startswith(f"{username} - ") for username in usernames)
+
+
+def _content_types(model: type[Model]) -> list[str]:
+    # Proxies have content types of their own.
+    return [one.__name__.lower() for one in (model, *model.__subclasses__())]
+
+
+def _may_name_somebody() -> Q:
+    found = Q(body__contains="@") | Q(body__contains="u0040") | Q(note__contains="@") | Q(last_error__contains="@")
+    for key in ("user", "login", "learner"):
+        found |= Q(body__icontains=key)
+    return found
 
 
 def _delete_badges(row: EmployeeRecord) -> None:

@@ -35,7 +35,7 @@ class TooLarge(exceptions.APIException):
 
 
 class Conflict(exceptions.APIException):
-    """It does not go with how things are by now, perhaps because somebody else was faster."""
+    """The present state does not allow it, perhaps because somebody else was faster."""
 
     status_code = 409
     default_code = "conflict"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from attrs import frozen
@@ -101,7 +101,7 @@ class Keyset(BasePagination):
                 raise ValueError(token)
             read = tuple(_read(kind, value) for kind, value in zip(kinds, values, strict=True))
         except (ValueError, TypeError, binascii.Error, RecursionError) as error:
-            text = gettext("This is no cursor of this list. Begin without one.")
+            text = gettext("This is not a cursor of this list. Begin again without one.")
             raise ValidationError({self.cursor_query_param: [text]}) from error
         return _Place(order, read, backwards)
 
@@ -136,7 +136,8 @@ def _read(kind: type[int] | type[datetime], value: Any) -> int | datetime:
         moment = datetime.fromisoformat(value)
         if moment.tzinfo is None or not in_range(moment):
             raise ValueError(value)
-        return moment
+        # Databases know fewer offsets than Python does.
+        return moment.astimezone(UTC)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST_KEY:
         raise ValueError(value)
     return value

@@ -30,13 +30,13 @@ VERSION = "3.1.1"
 BINARY = {"type": "string", "format": "binary"}
 ERRORS: Mapping[int, str] = {
     400: "What was sent is not valid; `fields` says what of it, and why.",
-    401: "Nobody is logged in, and the first way to log in has a challenge.",
-    403: "Nobody is logged in, or who is may not do this.",
-    404: "There is no such thing for who asks; or the feature is switched off.",
-    409: "It does not go with how things are by now. Nothing was changed.",
+    401: "Nobody is logged in; `WWW-Authenticate` says how to log in.",
+    403: "Nobody is logged in, or whoever is may not do this.",
+    404: "There is no such thing, or not for whoever asks; or the feature is switched off.",
+    409: "The present state does not allow it, perhaps because somebody else was faster. Nothing was changed.",
     413: "The request is too large.",
-    415: "What was sent is of a kind that is not read.",
-    429: "Too many requests; `Retry-After` says for how many seconds.",
+    415: "The content type of what was sent is not accepted.",
+    429: "Too many requests; `Retry-After` says how many seconds to wait.",
 }
 NAMES: Mapping[int, str] = {
     400: "NotValid",
@@ -60,7 +60,7 @@ class ErrorContent(serializers.Serializer[Any]):
     message = serializers.CharField(help_text="For people: a sentence, in the language of the request.")
     fields = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))  # type: ignore[assignment]
     badge = serializers.URLField(
-        required=False, help_text="Where a badge is in the way: its address, for who may see it."
+        required=False, help_text="Where a badge is in the way: its address, for whoever may see it."
     )
 
 
@@ -191,7 +191,12 @@ class _Schema(AutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         headers = OpenApiParameter(
-            "Retry-After", int, OpenApiParameter.HEADER, description="Seconds.", response=[429], required=False
+            "Retry-After",
+            int,
+            OpenApiParameter.HEADER,
+            description="How many seconds to wait.",
+            response=[429],
+            required=False,
         )
         challenge = OpenApiParameter(
             "WWW-Authenticate",

@@ -27,7 +27,7 @@ class Pages(PageNumberPagination):
         if wanted is None:
             return self.page_size
         if not (wanted.isascii() and wanted.isdecimal()) or not int(wanted[:9]):
-            raise ValidationError({self.page_size_query_param: [gettext("This is no number of rows.")]})
+            raise ValidationError({self.page_size_query_param: [gettext("Enter a whole number from 1.")]})
         return min(int(wanted[:9]), self.max_page_size)
 
     def get_schema_operation_parameters(self, view: Any) -> Any:

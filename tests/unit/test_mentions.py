@@ -104,6 +104,36 @@ def test_texts_for_people_are_redacted() -> None:
     assert ANNA.redacted(text) == f"Asked by {REMOVED} ({REMOVED}, {REMOVED}); joanna@example.com and Johanna stay."
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Jörg Groß", "Jörg Groß"),
+        ("Jörg Groß", "JÖRG GROSS"),
+        ("Jörg Groß", r'{"name": "J\u00f6rg Gro\u00df"}'),
+        ("Jörg Groß", "Jo\u0308rg Groß"),
+        ("Jörg Groß", "name=J%C3%B6rg%20Gro%C3%9F&x=1"),
+        ("İpek Kaya", "İpek Kaya"),
+        ("O'Neil & Sons", "O&#x27;Neil &amp; Sons"),
+    ],
+)
+def test_names_are_redacted_however_they_are_spelled(name: str, text: str) -> None:
+    shown = Person.known_as([], [], [name]).redacted(text)
+
+    assert REMOVED in shown
+    assert not any(part in shown for part in ("Gro", "GRO", "Kaya", "Neil"))
+
+
+@pytest.mark.parametrize("username", ["Groß", "Ünal", "İpek"])
+def test_a_username_whose_letters_fold_to_others_is_found(username: str) -> None:
+    person = Person.known_as([username], [f"{username}@example.com"])
+    content = username.encode()
+
+    assert person.is_in({"username": username})
+    assert person.is_in(f"To {username}@example.com.")
+    assert person.is_in_bytes(b"\x00" + bytes([2 * len(content)]) + content + b"\x06")
+    assert not person.is_in(person.without({"username": username, "to": f"{username}@example.com"}))
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.just("anna@example.com") | st.just("anna"),
     lambda inner: (
@@ -117,6 +147,11 @@ JSON = st.recursive(
 @given(JSON)
 def test_nothing_is_left_of_what_was_removed(value: Any) -> None:
     assert not ANNA.is_in(ANNA.without(value))
+
+
+@pytest.mark.parametrize("part", ["example.com", "@example.com", "anna", "anna@", "@"])
+def test_a_part_of_an_address_identifies_nobody(part: str) -> None:
+    assert not Person.known_as([], [part]).is_in({"email": "anna@example.com"})
 
 
 def test_nobody_is_mentioned_anywhere() -> None:

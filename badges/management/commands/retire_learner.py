@@ -16,6 +16,7 @@ from badges.management.retirement_report import LearnerReport
 from badges.management.stopping import Stop, stop_on_signals
 from badges.privacy import people
 from badges.privacy.following_up import carry_out
+from badges.privacy.mentions import is_address
 from badges.privacy.retirement import retire
 from badges.toggles import is_badges_enabled
 
@@ -76,6 +77,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--email",
             action="append",
+            type=_address,
             default=[],
             metavar="ADDRESS",
             help="An e-mail address that the learner had before, or has elsewhere. Can be given again.",
@@ -136,7 +138,7 @@ class Command(BaseCommand):
                 )
             if not (options["former_username"] or options["email"]):
                 raise CommandError(
-                    "Say whom: give a username, --lms-user-id or --user-id. Of somebody who has no user record any "
+                    "Say whom: give a username, --lms-user-id or --user-id. For somebody who has no user record any "
                     "more, give --former-username and --email.",
                     returncode=WRONG_ARGUMENTS,
                 )
@@ -180,8 +182,15 @@ class _Formatter(DjangoHelpFormatter):
 def _username(options: dict[str, Any]) -> str | None:
     given = [name for name in (options["positional"], options["username"]) if name is not None]
     if len(set(given)) > 1 or "" in given:
-        raise CommandError("Give one username, that is not empty.", returncode=WRONG_ARGUMENTS)
+        raise CommandError("Give one username that is not empty.", returncode=WRONG_ARGUMENTS)
     return given[0] if given else None
+
+
+def _address(text: str) -> str:
+    if not is_address(text):
+        # A part of an address would be one of everybody's.
+        raise argparse.ArgumentTypeError("a whole e-mail address")
+    return text
 
 
 def _number_of_user(text: str) -> int:

@@ -30,7 +30,7 @@ LARGEST_LMS_ID = 2**31 - 1
 
 
 class WhyInput(serializers.Serializer[Any]):
-    """Why it is done; whoever may see the badge of others reads it. Name no learner in it."""
+    """Why it is done; whoever may see badges of others reads it. Name no learner in it."""
 
     reason = Text(max_length=by_staff.LONGEST_REASON)
 
@@ -43,7 +43,7 @@ class AwardInput(WhyInput):
         queryset=BadgeTemplate.objects.all(),
         error_messages={
             "does_not_exist": gettext_lazy("There is no such badge template."),
-            "invalid": gettext_lazy("This is no UUID."),
+            "invalid": gettext_lazy("This is not a UUID."),
         },
     )
     username = Text(required=False)
@@ -58,7 +58,7 @@ class AwardInput(WhyInput):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         named = [attrs.pop(name) for name in ("username", "lms_user_id") if name in attrs]
         if len(named) != 1:
-            raise serializers.ValidationError(gettext("Name the learner by username or by lms_user_id, one of them."))
+            raise serializers.ValidationError(gettext("Name the learner either by username or by lms_user_id."))
         return {**attrs, "learner": named[0]}
 
 
@@ -76,7 +76,7 @@ class ChangeByHandSerializer(serializers.ModelSerializer[BadgeChange]):
 
 
 class BadgeByHandSerializer(serializers.ModelSerializer[Badge]):
-    """A badge that was just awarded or revoked. It says no more of the learner than who asked has named."""
+    """A badge that was just awarded or revoked. It says no more of the learner than whoever asked has named."""
 
     url = serializers.SerializerMethodField()
     template = TemplateName(read_only=True)

@@ -13,14 +13,14 @@ from rest_framework import serializers
 
 from badges.data import OPENEDX_ORIGIN
 from badges.models import Badge, BadgeTemplate
-from badges.models.users import USERNAME
+from badges.models.users import USERNAME, username_of
 from badges.rest_api.keyset import in_range
 from badges.rest_api.v1.reading import LARGEST_ID
 from badges.rest_api.v1.words import is_origin
 
 PAGING = ("page_query_param", "page_size_query_param", "cursor_query_param")
 """Under which attributes a paginator has the names of its own parameters."""
-NO_UUID: dict[str, Any] = {"invalid": gettext_lazy("This is no UUID.")}
+NO_UUID: dict[str, Any] = {"invalid": gettext_lazy("This is not a UUID.")}
 Orders = Mapping[str, tuple[str, ...]]
 BADGE_ORDERS: Orders = {
     "created": ("pk",),
@@ -41,11 +41,11 @@ class Query(serializers.Serializer[Any]):
         errors: dict[str, list[Any]] = {}
         for name in data:
             if name not in self.fields and name not in paging:
-                text = gettext("There is no such filter. There are: %(filters)s.")
+                text = gettext("There is no such filter. Known: %(filters)s.")
                 known = [*self.fields, *sorted(filter(None, paging))]
                 errors[name] = [text % {"filters": ", ".join(known)}]
             elif hasattr(data, "getlist") and len(data.getlist(name)) > 1:
-                errors[name] = [gettext("This is there more than once.")]
+                errors[name] = [gettext("Give this only once.")]
         if errors:
             raise serializers.ValidationError(errors)
         # Of a form, which a query looks like, an absent yes or no would count as no.
@@ -67,7 +67,7 @@ class Moment(serializers.DateTimeField):
 class Statuses(serializers.CharField):
     """One status of a badge, or several with commas."""
 
-    default_error_messages = {"unknown": gettext_lazy('There is no status "{status}". There are: {known}.')}
+    default_error_messages = {"unknown": gettext_lazy('There is no status "{status}". Known: {known}.')}
 
     def to_internal_value(self, data: Any) -> Any:
         wanted = super().to_internal_value(data).split(",")
@@ -80,7 +80,7 @@ class Statuses(serializers.CharField):
 class Order(serializers.ChoiceField):
     """By what a list is ordered; with ``-`` before it, the other way round."""
 
-    default_error_messages = {"invalid_choice": gettext_lazy('There is no order "{input}". There are: {known}.')}
+    default_error_messages = {"invalid_choice": gettext_lazy('There is no order "{input}". Known: {known}.')}
 
     def __init__(self, orders: Orders, **kwargs: Any) -> None:
         self.orders = orders
@@ -126,8 +126,10 @@ class LearnerQuery(Query):
         found: dict[str, Any] = {}
         learner = {_learner_columns()[name]: query[name] for name in ("username", "lms_user_id") if name in query}
         if learner:
-            users = get_user_model()._default_manager.filter(**learner)
-            found["user__in"] = list(users.order_by("pk").values_list("pk", flat=True)[:MOST_NAMESAKES])
+            users = get_user_model()._default_manager.filter(**learner).order_by("pk")[:MOST_NAMESAKES]
+            # MySQL takes letters for the same that are not, and these are other people.
+            meant = (user for user in users if query.get("username") in (None, username_of(user)))
+            found["user__in"] = [user.pk for user in meant]
         template = {column: query[name] for name, column in cls.template_columns.items() if name in query}
         if template:
             found["template__in"] = list(BadgeTemplate.objects.filter(**template).values_list("pk", flat=True))

@@ -66,7 +66,7 @@ class HandingIn(ApiViews):
 
 
 class MyApplications(HandingIn):
-    """The applications of who asks; those of others are not there."""
+    """The applications of whoever asks; those of others are not there."""
 
     def get_queryset(self) -> Any:
         user: Any = self.request.user

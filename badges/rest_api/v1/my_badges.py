@@ -16,7 +16,7 @@ UUID = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
 class MyBadges(ApiViews):
-    """The badges of who asks, the newest first; those of others are not there."""
+    """The badges of whoever asks, the newest first; those of others are not there."""
 
     serializer_class = BadgeSerializer
     lookup_field = "uuid"

@@ -20,7 +20,7 @@ from badges.rest_api.views import ApiViews
 
 
 class OfTemplates(ApiViews):
-    """Active templates, each as it stands for who asks; one is addressed by its UUID."""
+    """Active templates, each as it stands for whoever asks; one is addressed by its UUID."""
 
     lookup_field = "uuid"
     lookup_value_regex = UUID
@@ -38,7 +38,7 @@ class OfTemplates(ApiViews):
         return self.get_paginated_response(self.get_serializer(found, many=True).data)
 
     def standings(self, templates: Sequence[BadgeTemplate]) -> list[Standing]:
-        """Templates as they stand for who asks: two queries, however many they are."""
+        """Templates as they stand for whoever asks: two queries, however many they are."""
         user: Any = self.request.user
         fulfilled: defaultdict[int, dict[int, datetime]] = defaultdict(dict)
         for template_id, requirement_id, time in Fulfillment.objects.filter(
@@ -55,7 +55,7 @@ class OfTemplates(ApiViews):
 
 
 class MyProgress(OfTemplates):
-    """The active templates of which who asks has, or had, fulfilled something."""
+    """The active templates of which whoever asks has, or had, fulfilled something."""
 
     serializer_class = StandingSerializer
 

@@ -25,13 +25,13 @@ TITLE = "Badges"
 DESCRIPTION = """\
 What learners' and staff's programs ask for: badges, progress, what can be earned, applications, deliveries.
 
-Everything is JSON; only files of evidence are handed out as they are. Whoever asks is logged in by the ways of the
-project that has this API. Errors have one shape, see `Error`.
+Everything is JSON; only files of evidence are handed out as they are. Whoever asks logs in by one of the ways
+that the project with this API has. Errors have one shape, see `Error`.
 """
 TAGS = [
-    {"name": "my/badges", "description": "The badges of who asks."},
-    {"name": "my/progress", "description": "How far who asks is with which badge."},
-    {"name": "my/applications", "description": "The applications of who asks."},
+    {"name": "my/badges", "description": "The badges of whoever asks."},
+    {"name": "my/progress", "description": "How far whoever asks is with each badge."},
+    {"name": "my/applications", "description": "The applications of whoever asks."},
     {"name": "templates", "description": "Badges that can be earned."},
     {"name": "application-templates", "description": "Badges that can be applied for."},
     {"name": "badges", "description": "For staff: the badges of all learners; awarding and revoking by hand."},

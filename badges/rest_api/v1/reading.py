@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from django.contrib.auth import get_user_model
 from django.core.files import File
 from django.utils.translation import gettext, gettext_lazy
 from rest_framework import serializers
@@ -15,7 +14,8 @@ from rest_framework.request import Request
 from badges.applications.evidence import NewEvidence
 from badges.applications.reviewing import Judgement
 from badges.models import Application, BadgeTemplate, Evidence
-from badges.models.users import USERNAME
+from badges.privacy.people import named
+from badges.rest_api.v1.sites import is_here
 
 LARGEST_ID = 2**63 - 1
 
@@ -47,22 +47,32 @@ class HandedIn(serializers.Serializer[Any]):
 
 
 class NewApplication(HandedIn):
-    """An application of who asks."""
+    """An application of whoever asks."""
 
     template = serializers.SlugRelatedField(
         slug_field="uuid",
         queryset=BadgeTemplate.objects.filter(takes_applications=True, is_active=True),
         error_messages={
             "does_not_exist": gettext_lazy("There is no such badge to apply for."),
-            "invalid": gettext_lazy("This is no UUID."),
+            "invalid": gettext_lazy("This is not a UUID."),
         },
     )
+
+    def validate_template(self, value: BadgeTemplate) -> BadgeTemplate:
+        """It is one of this site."""
+        if not BadgeTemplate.objects.filter(is_here(self.context["request"]), pk=value.pk).exists():
+            raise serializers.ValidationError(gettext("There is no such badge to apply for."))
+        return value
 
 
 class NewApplicationForLearner(NewApplication):
     """An application for a learner, who is named by username."""
 
     learner = Text()
+
+    def validate_template(self, value: BadgeTemplate) -> BadgeTemplate:
+        """It may be one of any site."""
+        return value
 
     def validate_learner(self, value: str) -> Any:
         return user_named(value)
@@ -116,13 +126,13 @@ class ListQuery(serializers.Serializer[Any]):
 
 
 def user_named(username: str) -> Any:
-    """The active user with this username.
+    """The active user with exactly this username.
 
     Raises:
         ValidationError: there is none.
     """
-    found = get_user_model()._default_manager.filter(**{USERNAME: username}, is_active=True).first()
-    if found is None:
+    found = named(username)
+    if found is None or not found.is_active:
         raise serializers.ValidationError(gettext("There is no active user with this username."))
     return found
 
@@ -162,4 +172,4 @@ def _json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise serializers.ValidationError({"evidence": [gettext("This is no JSON.")]}) from error
+        raise serializers.ValidationError({"evidence": [gettext("This is not valid JSON.")]}) from error

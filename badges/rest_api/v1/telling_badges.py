@@ -159,7 +159,7 @@ class EarnableSerializer(StandingSerializer):
 
 
 class ProgressForStaff(StandingSerializer):
-    """How far which learner is, in a list for staff."""
+    """How far each learner is, in a list for staff."""
 
     id = serializers.IntegerField(source="progress.pk", read_only=True)
     learner = LearnerSerializer(source="progress.user", read_only=True)

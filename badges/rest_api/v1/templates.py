@@ -8,12 +8,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from badges.models import BadgeTemplate
+from badges.rest_api.v1.sites import is_here
 from badges.rest_api.v1.telling import TemplateSerializer
 from badges.rest_api.views import ApiViews
 
 
 class TemplatesToApplyFor(ApiViews):
-    """The badge templates that take applications, with what these are reviewed against."""
+    """The badge templates of this site, and of none, that take applications, with what these are reviewed against."""
 
     serializer_class = TemplateSerializer
     lookup_field = "uuid"
@@ -21,7 +22,7 @@ class TemplatesToApplyFor(ApiViews):
 
     def get_queryset(self) -> Any:
         open_ones = BadgeTemplate.objects.filter(takes_applications=True, is_active=True)
-        return open_ones.prefetch_related("review_criteria").order_by("name", "pk")
+        return open_ones.filter(is_here(self.request)).prefetch_related("review_criteria").order_by("name", "pk")
 
     def list(self, request: Request) -> Response:
         return self.page(self.get_queryset())

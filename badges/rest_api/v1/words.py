@@ -21,7 +21,7 @@ _STATES: Mapping[str, StrOrPromise] = {
     "accepted": _("The learner has accepted it."),
     "awarded": _("It is issued."),
     "created": _("It is being issued."),
-    "deleted": _("It was deleted there."),
+    "deleted": _("It was deleted at the provider."),
     "error": _("It could not be issued yet."),
     "expired": _("It has expired."),
     "no_response": _("It is being issued."),
@@ -40,10 +40,10 @@ def state_words(badge: Badge) -> str:
         return ""
     if badge.state:
         known = _STATES.get(badge.state)
-        return str(known) if known is not None else gettext("It is %(state)s.") % {"state": badge.state}
+        return str(known) if known is not None else gettext('The provider says: "%(state)s".') % {"state": badge.state}
     if badge.external_id:
         return gettext("It is issued.")
-    return gettext("It is being issued.") if badge.is_awarded else gettext("It was never issued there.")
+    return gettext("It is being issued.") if badge.is_awarded else gettext("It was never issued at the provider.")
 
 
 def provider_name(slug: str) -> str:

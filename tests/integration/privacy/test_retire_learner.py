@@ -207,6 +207,23 @@ def test_a_name_that_nobody_has_changes_nothing(other: Any) -> None:
     assert snapshot() == before
 
 
+@pytest.mark.parametrize("way", ["delete", "revoke"])
+def test_without_a_user_record_it_is_told_that_no_provider_is_asked(other: Any, way: str) -> None:
+    assert "No provider is asked" in retire("--former-username", "anna", "--at-provider", way)
+    assert "No provider is asked" not in retire("--former-username", "anna", "--at-provider", "keep")
+
+
+@pytest.mark.parametrize("part", ["", "@", "example.com", "@example.com", "joanna", "joanna@"])
+def test_a_part_of_an_address_is_refused_for_it_may_be_one_of_everybodys(other: Any, part: str) -> None:
+    before = snapshot()
+    assert "a whole e-mail address" in retire("--email", part, status=1)
+    assert snapshot() == before
+
+
+def test_names_that_no_database_can_hold_are_nobodys(other: Any) -> None:
+    assert "Nothing to do" in retire("\udcffx", "--email", "\udcffx@example.com", "--former-username", "\x00x")
+
+
 def test_several_records_with_one_lms_user_id_are_all_meant_or_none(provider: type[ErasingProvider]) -> None:
     two = [factories.UserFactory(lms_user_id=7) for _ in range(2)]
     for user in two:

@@ -31,7 +31,6 @@ from badges.models import (
     ProviderBadge,
     Review,
     ReviewItem,
-    WebhookEvent,
 )
 from badges.privacy.retirement import retire
 from badges.processing.dead_events import incoming, park
@@ -101,6 +100,29 @@ class TestDeadEvents:
         assert retire(anna)["dead_events"] == 0
         assert DeadEvent.objects.values().get(pk=dead.pk) == before
 
+    def test_an_event_of_somebody_else_with_the_same_address_is_kept_without_it(self, anna: Any) -> None:
+        factories.UserFactory(username="bert", email=EMAIL)
+        told = factories.passing_status("bert")
+        told = evolve(told, user=evolve(told.user, pii=evolve(told.user.pii, email=EMAIL)))
+        dead = park(incoming(factories.metadata(), {"course_passing_status": told}), UnreadablePayload("Too early."))
+
+        assert retire(anna)["dead_events"] == 1
+        dead.refresh_from_db()
+        assert dead.status == DeadEvent.Status.WAITING
+        assert EMAIL not in everything()
+        factories.RequirementFactory()
+        replay(dead)
+        assert DeadEvent.objects.get().status == DeadEvent.Status.REPLAYED
+
+    def test_an_event_with_the_address_and_a_username_of_nobody_is_the_learners(self, anna: Any) -> None:
+        told = factories.passing_status("anna-before")
+        told = evolve(told, user=evolve(told.user, pii=evolve(told.user.pii, email=EMAIL)))
+        dead = park(incoming(factories.metadata(), {"course_passing_status": told}), UnreadablePayload("Too early."))
+        retire(anna)
+
+        dead.refresh_from_db()
+        assert (dead.payload, dead.status) == ({}, "discarded")
+
     def test_from_an_event_of_somebody_else_only_the_name_is_removed(self, anna: Any) -> None:
         dead = park(event("joanna"), UnreadablePayload("It was too early."))
         dead.metadata = {**dead.metadata, "requesting_user": {"username": "anna", "email": EMAIL}}
@@ -130,31 +152,6 @@ class TestDeadEvents:
         others.refresh_from_db()
         assert (mine.body, mine.status) == (None, "discarded")
         assert (others.body is not None, others.status) == (True, "waiting")
-
-
-class TestWebhooks:
-    @pytest.mark.parametrize("status", ["received", "failed", "dead"])
-    def test_one_that_waits_is_emptied_and_discarded(self, anna: Any, status: str) -> None:
-        row = factories.WebhookEventFactory(body='{"email": "Anna\\u0040example.com"}', status=status)
-
-        assert retire(anna)["webhooks"] == 1
-        row.refresh_from_db()
-        assert (row.body, row.status, row.note) == ("", "discarded", "It was emptied: its learner was retired.")
-        assert row.finished_at is not None
-
-    def test_one_that_ended_is_emptied_and_stays_known(self, anna: Any) -> None:
-        row = factories.WebhookEventFactory(body=f'{{"email": "{EMAIL}"}}', status="processed", note="It was awarded.")
-        retire(anna)
-
-        row.refresh_from_db()
-        assert (row.body, row.status, row.note) == ("", "processed", "It was awarded.")
-
-    @pytest.mark.parametrize("body", ['{"email": "joanna@example.com"}', "{}", "", "[" * 50_000])
-    def test_others_are_not_touched(self, anna: Any, body: str) -> None:
-        factories.WebhookEventFactory(body=body)
-
-        assert retire(anna)["webhooks"] == 0
-        assert WebhookEvent.objects.get().body == body
 
 
 def test_employees_are_emptied_with_their_badges(anna: Any, other: Any) -> None:
@@ -259,6 +256,27 @@ def test_the_evidence_of_fulfilments_loses_what_is_personal(anna: Any, other: An
     assert anna.badge_progress.get().fulfillments.get().evidence == {"is_passing": True, "course.course_key": "a"}
     kept.refresh_from_db()
     assert kept.evidence == evidence
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("name", NAME),
+        ("name", "A. M. Lee"),
+        ("user.id", 7),
+        ("course.display_name", NAME.upper()),
+        ("course.display_name", f"A course for {EMAIL}"),
+    ],
+)
+def test_a_name_in_evidence_is_personal_wherever_the_event_has_it(anna: Any, path: str, value: Any) -> None:
+    factories.FulfillmentFactory(
+        progress=factories.BadgeProgressFactory(user=anna),
+        event_type="org.openedx.learning.certificate.created.v1",
+        evidence={path: value, "mode": "verified"},
+    )
+
+    assert retire(anna)["evidence"] == 1
+    assert anna.badge_progress.get().fulfillments.get().evidence == {"mode": "verified"}
 
 
 def test_notifications_go(anna: Any, other: Any) -> None:

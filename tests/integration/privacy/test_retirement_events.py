@@ -115,7 +115,7 @@ def test_where_several_may_be_meant_a_person_decides(anna: Any) -> None:
         factories.UserFactory(lms_user_id=7)
     send("ghost", id=7)
     dead = DeadEvent.objects.get(event_type=EVENTS[0])
-    assert "Retire those that are meant by retire_learner --user-id" in dead.error
+    assert "Use retire_learner --user-id for those that are meant" in dead.error
     assert Application.objects.filter(user=anna).exists()
 
 

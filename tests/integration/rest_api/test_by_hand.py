@@ -45,6 +45,17 @@ def test_a_badge_is_awarded_by_username(staff: Api, template: BadgeTemplate) -> 
     assert (change.badge, str(change.by), change.reason) == (badge, "sara", WHY)
 
 
+@pytest.mark.parametrize("username", ["jose", "JOSÉ", "josé\u0301"])
+def test_a_similar_username_is_nobodys_or_somebody_elses(staff: Api, template: BadgeTemplate, username: str) -> None:
+    """MySQL takes letters with accents for the same as those without."""
+    UserFactory(username="josé")
+
+    answer = staff.post(ALL, {"template": str(template.uuid), "username": username, "reason": WHY})
+
+    assert (answer.status_code, list(answer.json()["error"]["fields"])) == (400, ["username"])
+    assert not Badge.objects.exists()
+
+
 def test_a_badge_is_awarded_by_the_id_that_the_lms_knows(staff: Api, template: BadgeTemplate) -> None:
     learner = UserFactory(lms_user_id=1203)
 

@@ -165,6 +165,16 @@ def test_a_cursor_with_a_time_of_nowhere_is_refused(staff: Api, cursor: str) -> 
     assert (answer.status_code, list(answer.json()["error"]["fields"])) == (400, ["cursor"])
 
 
+@pytest.mark.parametrize("offset", ["+23:59", "-23:59:59", "+00:00:00.000001"])
+def test_a_cursor_with_an_offset_that_not_every_database_knows_leads_to_rows(staff: Api, offset: str) -> None:
+    (made,) = badges(1)
+    cursor = token(["awarded_at", "pk"], [f"1999-12-31T00:00:00{offset}", 1], False)
+
+    answer = staff.get(ALL, cursor=cursor, ordering="awarded_at")
+
+    assert [one["uuid"] for one in answer.json()["results"]] == [str(made.uuid)]
+
+
 values = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.datetimes().map(str)),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(), inner, max_size=2)),

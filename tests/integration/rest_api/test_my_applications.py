@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.sites.models import Site
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from badges.applications import reviewing
@@ -43,6 +44,17 @@ def test_templates_that_take_applications_are_listed_with_their_criteria(anna: A
     assert (told["uuid"], told["name"]) == (str(template.uuid), "Python")
     assert told["criteria"] == [{"id": criterion.pk, "description": "It works", "is_required": True}]
     assert anna.get(f"application-templates/{template.uuid}/").json() == told
+
+
+def test_badges_of_another_site_are_applied_for_there(anna: Api) -> None:
+    there = Site.objects.create(domain="other.example.com", name="Other")
+    elsewhere = BadgeTemplateFactory(takes_applications=True, site=there)
+    here = BadgeTemplateFactory(takes_applications=True, site=Site.objects.get_current())
+
+    assert [one["uuid"] for one in anna.get("application-templates/").json()["results"]] == [str(here.uuid)]
+    assert anna.get(f"application-templates/{elsewhere.uuid}/").status_code == 404
+    assert anna.post("my/applications/", {"template": str(elsewhere.uuid), "statement": "I."}).status_code == 400
+    assert anna.post("my/applications/", {"template": str(here.uuid), "statement": "I."}).status_code == 201
 
 
 def test_a_learner_applies_with_links_and_texts(anna: Api, template: Any, learner: Any) -> None:

@@ -80,8 +80,8 @@ def test_a_badge_without_a_provider_has_no_page_and_no_state(anna: Api, learner:
         ({}, "It is being issued."),
         ({"external_id": "c1"}, "It is issued."),
         ({"state": "accepted"}, "The learner has accepted it."),
-        ({"state": "polished"}, "It is polished."),
-        ({"status": "revoked", "revoked_at": moment(9)}, "It was never issued there."),
+        ({"state": "polished"}, 'The provider says: "polished".'),
+        ({"status": "revoked", "revoked_at": moment(9)}, "It was never issued at the provider."),
         ({"status": "revoked", "revoked_at": moment(9), "state": "revoked"}, "It was revoked."),
     ],
 )
@@ -131,12 +131,12 @@ def test_badges_of_others_are_not_there(anna: Api) -> None:
 @pytest.mark.parametrize(
     ("query", "name", "text"),
     [
-        ({"status": "nonsense"}, "status", 'There is no status "nonsense". There are: awarded, revoked.'),
-        ({"status": "awarded,"}, "status", 'There is no status "". There are: awarded, revoked.'),
+        ({"status": "nonsense"}, "status", 'There is no status "nonsense". Known: awarded, revoked.'),
+        ({"status": "awarded,"}, "status", 'There is no status "". Known: awarded, revoked.'),
         ({"status": ""}, "status", "This field may not be blank."),
-        ({"status": ["awarded", "revoked"]}, "status", "This is there more than once."),
-        ({"cursor": "x"}, "cursor", "There is no such filter. There are: status, page, page_size."),
-        ({"username": "ben"}, "username", "There is no such filter. There are: status, page, page_size."),
+        ({"status": ["awarded", "revoked"]}, "status", "Give this only once."),
+        ({"cursor": "x"}, "cursor", "There is no such filter. Known: status, page, page_size."),
+        ({"username": "ben"}, "username", "There is no such filter. Known: status, page, page_size."),
     ],
 )
 def test_a_filter_that_makes_no_sense_is_refused(anna: Api, query: dict[str, Any], name: str, text: str) -> None:

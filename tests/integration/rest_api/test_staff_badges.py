@@ -92,9 +92,9 @@ def test_badges_are_filtered(staff: Api) -> None:
 @pytest.mark.parametrize(
     ("query", "name", "text"),
     [
-        ({"status": "lost"}, "status", 'There is no status "lost". There are: awarded, revoked.'),
+        ({"status": "lost"}, "status", 'There is no status "lost". Known: awarded, revoked.'),
         ({"provider": "nowhere"}, "provider", 'There is no provider "nowhere".'),
-        ({"template": "x"}, "template", "This is no UUID."),
+        ({"template": "x"}, "template", "This is not a UUID."),
         ({"lms_user_id": "anna"}, "lms_user_id", "A valid integer is required."),
         ({"lms_user_id": "9" * 40}, "lms_user_id", "Ensure this value is less than or equal to 9223372036854775807."),
         ({"awarded_after": "9999-12-31T23:59:59-14:00"}, "awarded_after", None),
@@ -105,8 +105,8 @@ def test_badges_are_filtered(staff: Api) -> None:
         ({"user": "anna"}, "user", None),
         ({"page": "2"}, "page", None),
         ({"username": "a\x00"}, "username", "Null characters are not allowed."),
-        ({"username": ["a", "b"]}, "username", "This is there more than once."),
-        ({"cursor": "x"}, "cursor", "This is no cursor of this list. Begin without one."),
+        ({"username": ["a", "b"]}, "username", "Give this only once."),
+        ({"cursor": "x"}, "cursor", "This is not a cursor of this list. Begin again without one."),
     ],
 )
 def test_a_filter_that_makes_no_sense_is_refused_with_a_sentence(
@@ -117,6 +117,14 @@ def test_a_filter_that_makes_no_sense_is_refused_with_a_sentence(
     fields = answer.json()["error"]["fields"]
     assert (answer.status_code, list(fields)) == (400, [name])
     assert fields[name] == [text] if text else len(fields[name][0]) > 10
+
+
+def test_a_similar_username_shows_nobody_elses_badges(staff: Api) -> None:
+    """MySQL takes letters with accents for the same as those without."""
+    BadgeFactory(user=UserFactory(username="josé"))
+
+    assert staff.get(ALL, username="jose").json()["results"] == []
+    assert len(staff.get(ALL, username="josé").json()["results"]) == 1
 
 
 def test_a_provider_that_is_gone_can_still_be_asked_for(staff: Api) -> None:

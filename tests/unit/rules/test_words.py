@@ -30,12 +30,12 @@ SOMEBODY = "a condition on the account of the learner is met"
         (
             PASSING,
             [("is_passing", "eq", "true"), ("course.course_key", "ne", COURSE)],
-            f"Pass any course, where the course: not {COURSE}",
+            f"Pass any course (course: not {COURSE})",
         ),
         (
             PASSING,
             [("is_passing", "eq", "false"), ("course.course_key", "eq", COURSE)],
-            f'The event "course passing status updated" happens, where passed: no and the course: {COURSE}',
+            f'The event "course passing status updated" happens (passed: no, course: {COURSE})',
         ),
         (PASSING, [], 'The event "course passing status updated" happens'),
         (
@@ -46,25 +46,25 @@ SOMEBODY = "a condition on the account of the learner is met"
         (
             ENROLLED,
             [("course.course_key", "eq", COURSE), ("mode", "eq", "verified"), ("is_active", "eq", "+")],
-            f"Enroll in the course {COURSE}, where the mode: verified and is active: yes",
+            f"Enroll in the course {COURSE} (mode: verified, is active: yes)",
         ),
-        (CERTIFICATE, [], "Get a certificate of any course"),
-        (PROGRAM, [("program.title", "eq", "Data")], "Get a certificate of the program Data"),
+        (CERTIFICATE, [], "Earn a certificate of any course"),
+        (PROGRAM, [("program.title", "eq", "Data")], "Earn a certificate of the program Data"),
         (
             ENROLLED,
             [("creation_date", "eq", "2026-11-21T08:30:00Z")],
-            "Enroll in any course, where the date of enrollment: 2026-11-21 08:30 UTC",
+            "Enroll in any course (date of enrollment: 2026-11-21 08:30 UTC)",
         ),
         (
             "org.openedx.learning.thing.done.v2",
             [("a.b_c", "eq", "1")],
-            'The event "thing done" happens, where a b c: 1',
+            'The event "thing done" happens (a b c: 1)',
         ),
         ("strange", [], 'The event "strange" happens'),
         (
             PASSING,
             [("is_passing", "eq", "perhaps")],
-            'The event "course passing status updated" happens, where passed: perhaps',
+            'The event "course passing status updated" happens (passed: perhaps)',
         ),
     ],
 )
