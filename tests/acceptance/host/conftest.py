@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,6 +14,10 @@ from tests.acceptance.distributions import build_distributions
 from tests.acceptance.host.environment import Environment, make_environment
 from tests.acceptance.host.service import Service, badges_config
 from tests.databases import bare_database
+
+if os.environ.get("BADGES_TEST_DATABASE_URL", "").startswith("postgres"):
+    # The service runs on MySQL, and its own tests on SQLite.
+    collect_ignore_glob = ["test_*.py"]
 
 CONSUMER = "badges.eventbus.redis.DurableConsumer"
 
