@@ -52,10 +52,10 @@ _DEEDS: Mapping[str, _Deed] = {
         _("Enroll in any course"), _("Enroll in the course %(subject)s"), "course.course_key"
     ),
     f"{_LEARNING}certificate.created.v1": _Deed(
-        _("Get a certificate of any course"), _("Get a certificate of the course %(subject)s"), "course.course_key"
+        _("Earn a certificate of any course"), _("Earn a certificate of the course %(subject)s"), "course.course_key"
     ),
     f"{_LEARNING}program.certificate.awarded.v1": _Deed(
-        _("Get a certificate of any program"), _("Get a certificate of the program %(subject)s"), "program.title"
+        _("Earn a certificate of any program"), _("Earn a certificate of the program %(subject)s"), "program.title"
     ),
     f"{_LEARNING}exam.attempt.submitted.v1": _Deed(
         _("Submit any proctored exam"), _("Submit a proctored exam of the course %(subject)s"), "course_key"
@@ -83,22 +83,22 @@ _DEEDS: Mapping[str, _Deed] = {
     f"{_LEARNING}auth.session.login.completed.v1": _Deed(_("Log in")),
 }
 _NAMES: Mapping[str, StrOrPromise] = {
-    **dict.fromkeys(("course.course_key", "course_key", "course_id"), _("the course")),
-    "course.ccx_course_key": _("the custom course"),
-    "course.master_course_key": _("the course that it was made from"),
-    "course.display_name": _("the name of the course"),
-    "course.start": _("the start of the course"),
-    "course.end": _("the end of the course"),
+    **dict.fromkeys(("course.course_key", "course_key", "course_id"), _("course")),
+    "course.ccx_course_key": _("custom course"),
+    "course.master_course_key": _("course that it was made from"),
+    "course.display_name": _("name of the course"),
+    "course.start": _("start of the course"),
+    "course.end": _("end of the course"),
     "is_passing": _("passed"),
-    "mode": _("the mode"),
-    "grade": _("the grade"),
-    "creation_date": _("the date of enrollment"),
-    "program.title": _("the program"),
-    "program.program_type": _("the type of the program"),
-    "template.name": _("the badge"),
-    "exam_type": _("the type of the exam"),
-    "current_status": _("the status"),
-    "status": _("the status"),
+    "mode": _("mode"),
+    "grade": _("grade"),
+    "creation_date": _("date of enrollment"),
+    "program.title": _("program"),
+    "program.program_type": _("type of the program"),
+    "template.name": _("badge"),
+    "exam_type": _("type of the exam"),
+    "current_status": _("status"),
+    "status": _("status"),
 }
 _PEOPLE = frozenset({"pii", "user", "student_user", "created_by", "requesting_user", "user_id", "coach_email"})
 _NAMES_OF_PEOPLE = (f"{_LEARNING}certificate.", f"{_LEARNING}idv_attempt.")
@@ -121,7 +121,7 @@ def requirement_words(event_type: str, rules: Iterable[Rule]) -> str:
         conditions.append(gettext("a condition on the account of the learner is met"))
     if not conditions:
         return what
-    return gettext("%(what)s, where %(conditions)s") % {"what": what, "conditions": _all_of(conditions)}
+    return gettext("%(what)s (%(conditions)s)") % {"what": what, "conditions": ", ".join(conditions)}
 
 
 def alternatives_words(sentences: Iterable[str]) -> str:
@@ -206,9 +206,3 @@ def _title(event_type: str) -> str:
     if len(words) > 1 and event_type.startswith("org.openedx."):
         words = words[1:]
     return " ".join(words).replace("_", " ")
-
-
-def _all_of(conditions: list[str]) -> str:
-    if len(conditions) == 1:
-        return conditions[0]
-    return gettext("%(first)s and %(last)s") % {"first": ", ".join(conditions[:-1]), "last": conditions[-1]}

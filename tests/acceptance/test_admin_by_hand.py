@@ -71,7 +71,7 @@ def test_a_badge_is_awarded_and_revoked_by_hand(admin: Page, admin_user: Any) ->
 
     admin.get_by_role("link", name="Revoke...").press("Enter")
     expect(admin).to_have_title("Revoke a badge | Django site admin")
-    expect(admin.locator(".badges-warnings")).to_contain_text("That is final")
+    expect(admin.locator(".badges-warnings")).to_contain_text("This is final")
     seen(admin, "revoke")
     assert fits(admin)
     admin.get_by_label("Reason").fill("It was another Anna.")

@@ -91,7 +91,7 @@ def _forgotten(badge: Badge, held: IssuedBadge, account: ProviderAccount) -> str
     ProviderBadge.objects.filter(account_id=account.pk, external_id=held.external_id).delete()
     if held.is_valid:
         delete_again(badge, held.external_id)
-    text = gettext("Badge %(badge)s was deleted at the provider, as was asked for here. Nothing of it is kept.")
+    text = gettext("Badge %(badge)s was deleted at the provider, as was asked for here. Nothing of this event is kept.")
     return text % {"badge": badge.uuid}
 
 

@@ -82,6 +82,6 @@ def _name(entry: ProviderTemplate) -> str:
 
 _TOLD = {
     "created": lambda: gettext('The badge template "%(name)s" was added; it is not active.'),
-    "updated": lambda: gettext('The badge template "%(name)s" was changed as it was at the provider.'),
+    "updated": lambda: gettext('The badge template "%(name)s" was changed at the provider; it was updated here.'),
     "archived": lambda: gettext('The badge template "%(name)s" was archived at the provider; it is inactive now.'),
 }
