@@ -8,7 +8,6 @@ import subprocess
 import sys
 import sysconfig
 import venv
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from attrs import frozen
@@ -95,10 +94,9 @@ def make_environment(folder: Path, wheel: Path) -> Environment:
     venv.EnvBuilder(symlinks=True).create(folder / "venv")
     python = f"python{sys.version_info.major}.{sys.version_info.minor}"
     target = folder / "venv" / "lib" / python / "site-packages"
-    ours = _ours()
     for source in dict.fromkeys((sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))):
         for entry in Path(source).iterdir():
-            if not _is_ours(entry, ours) and not (target / entry.name).exists():
+            if not _is_ours(entry) and not (target / entry.name).exists():
                 (target / entry.name).symlink_to(entry)
     ignored = shutil.ignore_patterns("__pycache__", "var")
     environment.host.parent.mkdir(parents=True)
@@ -109,17 +107,10 @@ def make_environment(folder: Path, wheel: Path) -> Environment:
     return environment
 
 
-def _ours() -> set[str]:
-    """The top-level names that an installation of this package has put here."""
-    try:
-        files = distribution(NAME).files or []
-    except PackageNotFoundError:
-        return set()
-    return {file.parts[0] for file in files if file.parts[0] != ".."}
-
-
-def _is_ours(entry: Path, ours: set[str]) -> bool:
-    if entry.name in ours or entry.name == "__pycache__":
+def _is_ours(entry: Path) -> bool:
+    """Whether an entry of ``site-packages`` is of an installation of this package, whatever kind it is."""
+    name = entry.name.lower().replace("-", "_")
+    if name in ("badges", "__pycache__") or "openedx_badges" in name:
         return True
-    # An editable installation of another kind.
+    # An editable installation under another name.
     return entry.suffix in (".pth", ".egg-link") and str(TOP) in entry.read_text(errors="replace")
