@@ -41,6 +41,9 @@ THEIRS = {"view": "credentials.apps.badges.urls", "namespaces": ["badges"]}
 pytestmark = pytest.mark.any_database
 
 
+INFORMATION = Path("packages", "openedx_badges-0.dist-info")
+
+
 @define
 class Service:
     """The stand-in, and what an operator has written for it."""
@@ -88,6 +91,9 @@ def without_plugin(tmp_path: Path) -> Service:
     """The service with this package to be imported, and not installed as a plugin."""
     (tmp_path / "link").mkdir()
     (tmp_path / "link" / "badges").symlink_to(TOP / "badges")
+    # The first distribution of a name is the one that counts: no entry points of one that is installed here.
+    (tmp_path / INFORMATION).mkdir(parents=True)
+    (tmp_path / INFORMATION / "METADATA").write_text("Metadata-Version: 2.1\nName: openedx-badges\nVersion: 0\n")
     service = Service(tmp_path)
     service.write()
     return service
@@ -96,14 +102,11 @@ def without_plugin(tmp_path: Path) -> Service:
 @pytest.fixture
 def service(without_plugin: Service) -> Service:
     """The service with this package as pip installs it: with its entry points."""
-    information = without_plugin.folder / "packages" / "openedx_badges-0.dist-info"
-    information.mkdir(parents=True)
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: openedx-badges\nVersion: 0\n")
     groups = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]["entry-points"]
     lines = [
         line for group, points in groups.items() for line in (f"[{group}]", *(f"{k} = {v}" for k, v in points.items()))
     ]
-    (information / "entry_points.txt").write_text("\n".join(lines))
+    (without_plugin.folder / INFORMATION / "entry_points.txt").write_text("\n".join(lines))
     return without_plugin
 
 
