@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from attrs import frozen
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.db import connection, transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -112,6 +112,11 @@ def made(built_in: BuiltIn, data: Data) -> Adoption:
     return template
 
 
+def is_of(name: str, username: str) -> bool:
+    """Whether a name there is that of a learner here: in another case, where the database takes both for one."""
+    return name == username or (connection.vendor == "mysql" and name.casefold() == username.casefold())
+
+
 def everything() -> list[list[Any]]:
     """All that is here of learners."""
     return [list(model.objects.order_by("pk").values()) for model in (BadgeProgress, Fulfillment, Badge, Delivery)]
@@ -148,12 +153,13 @@ def test_no_awarded_badge_is_lost_and_nothing_of_here_is_changed(data: Data) -> 
             assert [row for row in new if row["id"] in {one["id"] for one in old}] == old
         for username in KNOWN:
             held = Badge.objects.filter(user__username=username, template=template.here)
-            there, here = data.badges.get(username), data.here.get(username)
+            here = data.here.get(username)
+            there = [one for name, one in data.badges.items() if is_of(name, username) and one.is_of_provider]
             if here is not None and here.badge:
                 assert held.get().status == here.badge
-            elif there is not None and there.is_of_provider and there.status == "awarded":
+            elif any(one.status == "awarded" for one in there):
                 assert held.get().is_awarded
-            elif there is None or not there.is_of_provider:
+            elif not there:
                 assert not held.exists()
 
 
@@ -175,7 +181,7 @@ def test_fulfilled_is_what_some_record_says_and_nobody_reset_here(data: Data) ->
             there = {
                 own[number]
                 for name, fulfilled in data.progress
-                if name == username
+                if is_of(name, username)
                 for number in fulfilled
                 if number is not None and number < len(own)
             }
