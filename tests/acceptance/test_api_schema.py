@@ -16,7 +16,8 @@ from attrs import frozen
 from demo.processes import LOOPBACK, free_port, running, wait_until
 from tests.acceptance.project import ROOT, Project
 
-pytestmark = [pytest.mark.xdist_group("busy"), pytest.mark.timeout(600)]
+# What the databases refuse is tried on all of them by the integration tests.
+pytestmark = [pytest.mark.any_database, pytest.mark.xdist_group("api"), pytest.mark.timeout(600)]
 DOCUMENT = ROOT / "docs" / "openapi.yaml"
 PASSWORD = "only-for-tests"
 # Who asks -> how much of it. Nobody gets past the door, so of that the right requests are enough.
@@ -123,15 +124,7 @@ def _configuration(live: Live) -> str:
     return "\n".join(lines)
 
 
-# What a database refuses, it refuses whoever asks.
-@pytest.mark.parametrize(
-    "user",
-    [
-        pytest.param("staff", id="staff"),
-        pytest.param("anna", id="learner", marks=pytest.mark.any_database),
-        pytest.param("", id="anonymous", marks=pytest.mark.any_database),
-    ],
-)
+@pytest.mark.parametrize("user", HOW, ids=["staff", "learner", "anonymous"])
 def test_every_answer_is_as_the_document_says(live: Live, user: str) -> None:
     configuration = live.folder / "schemathesis.toml"
     configuration.write_text(_configuration(live))
