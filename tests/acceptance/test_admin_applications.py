@@ -16,7 +16,7 @@ from badges.models import Application, Badge
 from tests.acceptance.pages import logged_in
 from tests.factories import BadgeTemplateFactory, CriterionFactory, UserFactory
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db(transaction=True)]
 NARROW = 390
 
 

@@ -16,7 +16,7 @@ from tests import factories
 from tests.acceptance.pages import logged_in
 from tests.factories import CCX_PASSING, COURSE, PASSING
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db(transaction=True)]
 NARROW = 360
 
 

@@ -16,7 +16,7 @@ from tests.acceptance.pages import logged_in
 from tests.acceptance.test_admin_applications import NARROW, fits
 from tests.factories import BadgeTemplateFactory, UserFactory
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture(params=[True, False], ids=["with-javascript", "without-javascript"])

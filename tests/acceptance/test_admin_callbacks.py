@@ -18,7 +18,7 @@ from tests.acceptance.test_admin_deliveries import UNLABELLED
 from tests.integration.callbacks.conftest import PRIVATE
 from tests.integration.callbacks.receiver import Receiver, receiving
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db(transaction=True)]
 NARROW = 390
 
 

@@ -21,7 +21,7 @@ from badges.models import BusConsumer
 from tests import factories
 from tests.acceptance.pages import logged_in
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db(transaction=True)]
 GROUP = "credentials-service-consumers"
 ERROR = "The database could not be reached: OperationalError at badges/processing/pipeline.py:211. " * 3
 

@@ -16,7 +16,7 @@ from tests import factories
 from tests.acceptance.pages import logged_in
 from tests.integration.bus_messages import fields, origin
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db(transaction=True)]
 NARROW = 390
 
 

@@ -18,7 +18,7 @@ from demo.sandbox.seed import ORGANIZATION_ID, ORGANIZATION_TOKEN, template_id
 from tests import factories
 from tests.acceptance.pages import logged_in
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db(transaction=True)]
 Action, Status = Delivery.Action, Delivery.Status
 NARROW = 390
 

@@ -13,7 +13,7 @@ from badges.models import EmployeeRecord
 from tests import factories
 from tests.acceptance.pages import logged_in
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db(transaction=True)]
 NARROW = 390
 
 

@@ -15,7 +15,7 @@ from tests import factories
 from tests.acceptance.pages import logged_in
 from tests.acceptance.test_admin_deliveries import UNLABELLED
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.any_database, pytest.mark.django_db(transaction=True)]
 NARROW = 390
 Status = WebhookEvent.Status
 

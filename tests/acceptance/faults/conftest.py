@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.acceptance.faults import table
 from tests.acceptance.faults.cases import CASES
 from tests.acceptance.faults.run import Result
 from tests.databases import vendor
+
+if os.environ.get("BADGES_TEST_DATABASE_URL", "").startswith("mysql"):
+    # Faults of providers and workers, not of the database: one server is enough, beside SQLite.
+    collect_ignore_glob = ["test_*.py"]
 
 PROPERTY = "fault"
 """Of a test's report, which a process of xdist hands over to the one that prints."""
