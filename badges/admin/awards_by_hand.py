@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar
 
 from django import forms
 from django.contrib import messages
@@ -16,13 +16,14 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from badges.admin.application_forms import learner_named
-from badges.admin.base import ReadOnlyInline, change_link
+from badges.admin.base import M, ReadOnlyInline, Screen, change_link
 from badges.admin.generic import TabularInline
 from badges.exceptions import Refused
 from badges.issuing import by_staff
 from badges.models import Badge, BadgeChange, BadgeTemplate
 from badges.processing.retries import retried
 
+T = TypeVar("T", bound=BadgeTemplate)
 AWARD = "badges.add_badge"
 REVOKE = "badges.change_badge"
 
@@ -71,49 +72,47 @@ class AwardForm(WhyForm):
         return learner_named(self.cleaned_data["learner"])
 
 
-class ByHand:
-    """Mixin of a screen with a page that asks before something is done by hand."""
+class ByHand(Screen[M]):
+    """A screen with a page that asks before something is done by hand."""
 
     def page_by_hand(self, route: str, view: Any, slug: str) -> URLPattern:
         """The address of such a page. What is done makes its own transaction, and is done again where it loses."""
-        pattern = cast("URLPattern", self._path(route, view, slug))  # type: ignore[attr-defined]
+        pattern = self._path(route, view, slug)
         transaction.non_atomic_requests(pattern.callback)
         return pattern
 
     def ask(self, request: HttpRequest, row: Any, form: WhyForm, **told: Any) -> HttpResponse:
         """Show the page; ``told`` is what stands on it."""
-        screen: Any = self
         context = {
-            **screen.admin_site.each_context(request),
+            **self.admin_site.each_context(request),
             "subtitle": None,
-            "opts": screen.opts,
-            "media": screen.media + form.media,
+            "opts": self.opts,
+            "media": self.media + form.media,
             "form": form,
             "action_address": request.path,
-            "back": screen._address("change", row.pk),
+            "back": self._address("change", row.pk),
             **told,
         }
         return TemplateResponse(request, "admin/badges/by_hand.html", context)
 
 
-class AwardsByHand(ByHand):
-    """Mixin of the screens of badge templates."""
+class AwardsByHand(ByHand[T]):
+    """A screen of badge templates."""
 
     def get_urls(self) -> list[URLPattern]:
         page = self.page_by_hand("<int:object_id>/award/", self.award_view, "award")
-        return [page, *super().get_urls()]  # type: ignore[misc]
+        return [page, *super().get_urls()]
 
     def award_address(self, request: HttpRequest, template: BadgeTemplate | None) -> str:
         """Where a badge of this template is awarded; empty where the user may not, or nobody can."""
         if template is None or not template.is_active or not _may(request, AWARD):
             return ""
-        return str(self._address("award", template.pk))  # type: ignore[attr-defined]
+        return self._address("award", template.pk)
 
     def award_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Ask for a learner and a reason, and award the badge."""
-        screen: Any = self
-        template = screen.get_object(request, str(object_id))
-        if not screen.has_view_permission(request, template) or not _may(request, AWARD):
+        template = self.get_object(request, str(object_id))
+        if not self.has_view_permission(request, template) or not _may(request, AWARD):
             raise PermissionDenied
         if template is None:
             raise Http404
@@ -139,34 +138,33 @@ class AwardsByHand(ByHand):
         )
 
     def _awarded(self, request: HttpRequest, template: BadgeTemplate, badge: Badge, reason: str) -> HttpResponse:
-        screen: Any = self
-        screen.log_addition(request, badge, gettext("Awarded by hand: %(reason)s") % {"reason": reason})
-        screen.message_user(request, gettext("The badge was awarded."), messages.SUCCESS)
+        # The history is the badge's, although this is the template's screen.
+        entry: Any = badge
+        self.log_addition(request, entry, gettext("Awarded by hand: %(reason)s") % {"reason": reason})
+        self.message_user(request, gettext("The badge was awarded."), messages.SUCCESS)
         if request.user.has_perm("badges.view_badge") or _may(request, REVOKE):
             return HttpResponseRedirect(reverse("admin:badges_badge_change", args=[badge.pk]))
-        return HttpResponseRedirect(screen._address("change", template.pk))
+        return HttpResponseRedirect(self._address("change", template.pk))
 
 
-class RevokesByHand(ByHand):
-    """Mixin of the screens of badges."""
+class RevokesByHand(ByHand[Badge]):
+    """A screen of badges."""
 
     def get_urls(self) -> list[URLPattern]:
         page = self.page_by_hand("<int:object_id>/revoke/", self.revoke_view, "revoke")
-        return [page, *super().get_urls()]  # type: ignore[misc]
+        return [page, *super().get_urls()]
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         badge: Badge | None = context.get("original")
         context["may_revoke"] = badge is not None and badge.is_awarded and _may(request, REVOKE)
-        response: HttpResponse = super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
-        return response
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def revoke_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Ask for a reason, and take the badge away."""
-        screen: Any = self
-        badge = screen.get_object(request, str(object_id))
-        if not screen.has_view_permission(request, badge) or not _may(request, REVOKE):
+        badge = self.get_object(request, str(object_id))
+        if not self.has_view_permission(request, badge) or not _may(request, REVOKE):
             raise PermissionDenied
         if badge is None:
             raise Http404
@@ -178,9 +176,9 @@ class RevokesByHand(ByHand):
             except Refused as refused:
                 _tell(form, refused)
             else:
-                screen.log_change(request, revoked, gettext("Revoked by hand: %(reason)s") % {"reason": reason})
-                screen.message_user(request, gettext("The badge was revoked."), messages.SUCCESS)
-                return HttpResponseRedirect(screen._address("change", badge.pk))
+                self.log_change(request, revoked, gettext("Revoked by hand: %(reason)s") % {"reason": reason})
+                self.message_user(request, gettext("The badge was revoked."), messages.SUCCESS)
+                return HttpResponseRedirect(self._address("change", badge.pk))
         return self.ask(
             request,
             badge,

@@ -90,7 +90,7 @@ class TemplateForm(ModelForm[BadgeTemplate]):
         return not self.instance._state.adding and self.instance.requirements.exists()
 
 
-class TemplateScreen(AwardsByHand, CopiesCriteria, Screen[T]):
+class TemplateScreen(AwardsByHand[T], CopiesCriteria, Screen[T]):
     """What the three screens of templates share."""
 
     form: Any = TemplateForm
