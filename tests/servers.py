@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from demo.processes import LOOPBACK, Server, ended_like_ctrl_c, free_port, serving
+from demo.processes import LOOPBACK, ProcessFailed, Server, ended_like_ctrl_c, free_port, serving
 from demo.redis import redis_server
 
 DATABASE = "badges"
@@ -162,19 +162,20 @@ def restartable_mariadb(*, survives_kills: bool = True) -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="badges-mariadb-") as name:
         folder = Path(name)
         owner = f"--user={pwd.getpwuid(os.geteuid()).pw_name}"
-        subprocess.run(
-            [
-                install,
-                "--no-defaults",
-                owner,
-                f"--datadir={folder / 'data'}",
-                "--auth-root-authentication-method=normal",
-            ],
-            check=True,
-            capture_output=True,
+        (folder / "tmp").mkdir()
+        # In a folder that they share, a MariaDB that starts removes the temporary tables of the others.
+        places = ["--no-defaults", owner, f"--datadir={folder / 'data'}", f"--tmpdir={folder / 'tmp'}"]
+        installed = subprocess.run(
+            [install, *places, "--auth-root-authentication-method=normal"],
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
+        if installed.returncode:
+            raise ProcessFailed(f"MariaDB's system tables could not be made:\n{installed.stdout}")
         port = free_port()
-        command = [program, "--no-defaults", owner, f"--datadir={folder / 'data'}", f"--socket={folder / 'socket'}"]
+        command = [program, *places, f"--socket={folder / 'socket'}"]
         command += [f"--bind-address={LOOPBACK}", f"--port={port}", f"--pid-file={folder / 'pid'}", "--skip-log-bin"]
         command += ["--innodb-buffer-pool-size=64M"]
         command += ["--character-set-server=utf8mb4", "--collation-server=utf8mb4_unicode_ci"]
