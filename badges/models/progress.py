@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Value, When
-from django.db.models.functions import MD5, Cast, Coalesce, Concat
+from django.db.models.functions import SHA256, Cast, Coalesce, Concat
 from django.utils.translation import gettext_lazy as _
 
 from badges.models.base import TimeStamped
@@ -13,10 +13,10 @@ from badges.models.requirements import BadgeRequirement
 from badges.models.templates import BadgeTemplate
 
 # A requirement without a group stands alone, so it counts under its own id. Digests, because MySQL takes "a" and "A"
-# for the same text and this app does not.
+# for the same text and this app does not; not MD5, which newer MySQL servers do not have.
 _GROUP_KEY = Case(
     When(group="", then=Concat(Value("#"), Cast("pk", models.CharField()))),
-    default=MD5("group"),
+    default=SHA256("group"),
     output_field=models.CharField(),
 )
 
