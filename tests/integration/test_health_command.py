@@ -329,14 +329,12 @@ def test_nothing_secret_is_printed(output: str) -> None:
 
 @pytest.mark.parametrize("number", [1, 300])
 def test_takes_7_queries_however_much_there_is(number: int, django_assert_num_queries: Any) -> None:
-    accounts = ProviderAccount.objects.bulk_create(
-        ProviderAccount(provider="credly", name=f"A{n}") for n in range(number)
-    )
-    templates = BadgeTemplate.objects.bulk_create(
+    accounts = factories.in_bulk(ProviderAccount(provider="credly", name=f"A{n}") for n in range(number))
+    templates = factories.in_bulk(
         BadgeTemplate(provider="credly", account=one, external_id=str(one.pk), name="T") for one in accounts
     )
     user, now = factories.UserFactory(), timezone.now()
-    badges = Badge.objects.bulk_create(Badge(user=user, template=one, awarded_at=now) for one in templates)
+    badges = factories.in_bulk(Badge(user=user, template=one, awarded_at=now) for one in templates)
     Delivery.objects.bulk_create(Delivery(badge=badge, action=Action.ISSUE) for badge in badges)
     with django_assert_num_queries(7):
         assert as_json()[1]["waiting"] == number

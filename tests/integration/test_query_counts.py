@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from badges.models import BadgeRequirement, BadgeTemplate, DataRule
 from badges.processing.configuration import current_ruleset
-from tests.factories import COURSE, PASSING, BadgeTemplateFactory, UserFactory
+from tests.factories import COURSE, PASSING, BadgeTemplateFactory, UserFactory, in_bulk
 from tests.integration.processing.helpers import OTHER_COURSE, fails, passes, send
 
 pytestmark = pytest.mark.django_db
@@ -20,10 +20,8 @@ pytestmark = pytest.mark.django_db
 def many_templates(request: pytest.FixtureRequest) -> int:
     """So many active templates, each for a course of its own."""
     number: int = request.param
-    templates = BadgeTemplate.objects.bulk_create(BadgeTemplate(name=f"T{n}", is_active=True) for n in range(number))
-    requirements = BadgeRequirement.objects.bulk_create(
-        BadgeRequirement(template=template, event_type=PASSING) for template in templates
-    )
+    templates = in_bulk(BadgeTemplate(name=f"T{n}", is_active=True) for n in range(number))
+    requirements = in_bulk(BadgeRequirement(template=template, event_type=PASSING) for template in templates)
     DataRule.objects.bulk_create(
         DataRule(requirement=requirement, data_path="course.course_key", value=f"course-v1:edX+C{n}+2026")
         for n, requirement in enumerate(requirements)

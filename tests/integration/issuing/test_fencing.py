@@ -231,6 +231,8 @@ def test_a_delivery_that_was_read_without_its_status_does_not_change_it_by_save(
 
 
 def test_a_delivery_that_was_created_in_bulk_does_not_change_its_status_by_save() -> None:
+    if not connection.features.can_return_rows_from_bulk_insert:
+        pytest.skip("MySQL does not tell which row was made.")
     [delivery] = Delivery.objects.bulk_create([Delivery(badge=BadgeFactory(), action=Action.ISSUE)])
     delivery.status = Status.CANCELLED
 

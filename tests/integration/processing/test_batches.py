@@ -132,8 +132,11 @@ def test_the_statements_of_a_batch_do_not_grow_with_it(
 
     assert Badge.objects.count() == number
     statements = [query["sql"] for query in queries.captured_queries if "SAVEPOINT" not in query["sql"]]
-    # SQLite takes at most 999 values in a statement, so that 60 learners need a few more.
-    assert len(statements) <= 14 if number == 2 or connection.vendor != "sqlite" else 20
+    # SQLite takes at most 999 values in a statement, so that 60 learners need a few more. MySQL does not tell the
+    # ids of rows, which are read then.
+    most = 20 if number > 2 and connection.vendor == "sqlite" else 14
+    reads = 0 if connection.features.can_return_rows_from_bulk_insert else 4
+    assert len(statements) <= most + reads
 
 
 def test_repeats_of_what_is_known_read_and_write_nothing(template: BadgeTemplate) -> None:

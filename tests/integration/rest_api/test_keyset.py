@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from badges.models import Badge, BadgeTemplate
-from tests.factories import BadgeFactory, BadgeTemplateFactory, UserFactory, moment
+from tests.factories import BadgeFactory, BadgeTemplateFactory, UserFactory, in_bulk, moment
 from tests.integration.applications.helpers import person
 from tests.integration.rest_api.conftest import Api
 
@@ -98,7 +98,7 @@ def test_filters_stay_on_the_way(staff: Api) -> None:
 
 def test_pages_have_a_size_that_can_be_borne(staff: Api) -> None:
     user = UserFactory()
-    templates = BadgeTemplate.objects.bulk_create(BadgeTemplate(name=str(n)) for n in range(103))
+    templates = in_bulk(BadgeTemplate(name=str(n)) for n in range(103))
     Badge.objects.bulk_create(Badge(user=user, template=one, awarded_at=moment(0)) for one in templates)
 
     for size, found in ((None, 50), ("7", 7), ("1000000", 100), ("9" * 99, 100)):
