@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import sqlite3
 import time
@@ -94,7 +95,8 @@ def postgresql(state: str, kind: type[Error] = OperationalError) -> Error:
 
 def sqlite(statement: str, path: str = ":memory:") -> Error:
     try:
-        sqlite3.connect(path).execute(statement)
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute(statement)
     except sqlite3.Error as error:
         return wrapped(OperationalError, error)
     raise AssertionError("It did not fail.")

@@ -66,8 +66,10 @@ def _is_in_transaction(connection: BaseDatabaseWrapper) -> bool:
 
 
 def _roll_back(connection: BaseDatabaseWrapper, message: Message, origin: Origin) -> None:
-    # A new connection has no transaction. Where the database is away, that is told and waited for later.
-    for end in (connection.connection.rollback, connection.close, connection.connect):
+    # A new connection has no transaction. Where the database is away, that is told and waited for later. SQLite in
+    # memory is closed last: Django does not do it, and the database is there as long as somebody is connected.
+    former = connection.connection
+    for end in (former.rollback, connection.close, connection.connect, former.close):
         with contextlib.suppress(Exception):
             end()
     logger.error(

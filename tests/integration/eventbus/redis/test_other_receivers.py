@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import Error, connection, transaction
 from openedx_events.learning.signals import COURSE_PASSING_STATUS_UPDATED
 from pytest_django import Settings
 
@@ -43,6 +43,22 @@ def test_what_is_acknowledged_is_committed_although_a_receiver_leaves_a_transact
     assert holders() == ["anna"]
     assert bus.pending() == []
     assert len(told(caplog, "receiver_left_transaction")) == 1
+
+
+def test_the_connection_on_which_a_receiver_left_a_transaction_open_is_closed(bus: Bus) -> None:
+    left: list[Any] = []
+
+    def other(**kwargs: Any) -> None:
+        turn_autocommit_off()
+        left.append(connection.connection)
+
+    COURSE_PASSING_STATUS_UPDATED.connect(other)
+    bus.produce("anna")
+
+    bus.consume()
+
+    with pytest.raises(Error), connection.wrap_database_errors:
+        left[0].cursor().execute("SELECT 1")
 
 
 def test_an_event_is_processed_although_our_receiver_could_not_be_connected(bus: Bus) -> None:
