@@ -39,11 +39,6 @@ class Position:
                     extra={"action": "group_made_anew"},
                 )
             return
-        if not self.options.check_backlog:
-            logger.info(
-                "check_backlog is not set. That makes no difference: this consumer skips nothing.",
-                extra={"action": "backlog_is_read"},
-            )
         wanted = self._wanted()
         if self.stream.create_group(wanted or self._start()):
             logger.info(
@@ -55,6 +50,11 @@ class Position:
             )
         elif wanted:
             self._go_back(wanted)
+        if not self.options.check_backlog:
+            logger.info(
+                "check_backlog is not set. That makes no difference: this consumer skips nothing.",
+                extra={"action": "backlog_is_read"},
+            )
         self._is_settled = True
 
     def _wanted(self) -> str | None:

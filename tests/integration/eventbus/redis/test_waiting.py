@@ -132,6 +132,23 @@ class TestARedisThatIsAway:
         assert bus.pending() == []
         assert told(caplog, "redis_back")
 
+    def test_where_it_starts_is_told_once_and_not_at_every_try(
+        self, own_redis: Server, bus: Bus, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level("INFO", logger="badges")
+        bus.produce("anna")
+        own_redis.kill()
+        come = once(own_redis.start)
+
+        def come_back() -> bool:
+            if told(caplog, "redis_away"):
+                come()
+            return holders() == ["anna"]
+
+        bus.consume_until(come_back)
+
+        assert len(told(caplog, "backlog_is_read")) == 1
+
     def test_under_it(self, own_redis: Server, bus: Bus) -> None:
         bus.produce("anna")
 
