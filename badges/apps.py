@@ -16,11 +16,14 @@ class BadgesConfig(AppConfig):
     name = "badges"
     verbose_name = _("Badges")
     default_auto_field = "django.db.models.BigAutoField"
-    # For the Credentials service. Its settings are finished where these hooks run; its "base" would overwrite ours.
+    # For the Credentials service. Only "base" comes before its settings are finished, and is overwritten by them.
     plugin_app = {
         "settings_config": {
             "credentials.djangoapp": {
-                kind: {"relative_path": "host.settings"} for kind in ("production", "devstack", "test")
+                "base": {"relative_path": "host.base_settings"},
+                "production": {"relative_path": "host.settings"},
+                "devstack": {"relative_path": "host.settings"},
+                "test": {"relative_path": "host.settings"},
             }
         }
     }
@@ -32,6 +35,14 @@ class BadgesConfig(AppConfig):
 
         require_alone(settings.INSTALLED_APPS)
         super().__init__(app_name, app_module)
+
+    def import_models(self) -> None:
+        super().import_models()
+        from badges.host import builtin_urls, installed
+
+        # Before any app is ready: one that is so before this one may ask for an address of the host.
+        if installed.is_host():
+            builtin_urls.stand_in()
 
     def ready(self) -> None:
         from badges import checks
@@ -56,12 +67,11 @@ class BadgesConfig(AppConfig):
         receivers.connect_configured()
 
     def _settle_in_host(self) -> None:
-        """In the Credentials service: what its settings and addresses expect of the module that this one replaces."""
-        from badges.host import builtin_urls, installed, producer, records, settings
+        """In the Credentials service: what its settings and records expect of the module that this one replaces."""
+        from badges.host import installed, producer, records, settings
 
         if not installed.is_host():
             return
-        builtin_urls.stand_in()
         producer.follow_switch()
         records.keep_for_host()
         settings.tell()

@@ -13,8 +13,9 @@ from functools import partial
 from typing import Any
 
 from attrs import frozen
+from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.utils import timezone
 
 from badges.host.installed import user_credential
@@ -29,6 +30,10 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE = 500
 COLUMNS = ("created", "modified", "username", "status", "uuid", "credential_content_type_id", "credential_id")
+
+OF_BUILT_IN = ("accrediblegroup", "credlybadgetemplate")
+"""Types of templates that the built-in module has, too. Any other template has the type of them all: with that module
+back, the host would break at a record of a type without a model."""
 
 
 @frozen
@@ -107,7 +112,7 @@ class UserCredentialKeeper(records.Keeper):
         """
         by_uuid = {badge.uuid: badge for badge in badges}
         models_of_ours: list[type[BadgeTemplate]] = [BadgeTemplate, *_proxies().values()]
-        ours = {_content_type_id(model) for model in models_of_ours}
+        ours = {_content_type_id(model) for model in models_of_ours} - {None}
         found: dict[int, Any] = {}
         refused: set[int] = set()
         for row in self._rows.filter(uuid__in=by_uuid):
@@ -126,7 +131,8 @@ class UserCredentialKeeper(records.Keeper):
         rows = {_key_of(row): row for row in self._among(wanted)}
         found = {badge.pk: rows[key] for badge in badges if (key := keys[badge.pk]) in rows}
         # A database may take two names for one, "anna" and "Anna": then it is asked which.
-        strange = {(key.content_type_id, key.credential_id) for key in rows.keys() - wanted}
+        names = {key.username for key in wanted}
+        strange = {(key.content_type_id, key.credential_id) for key in rows if key.username not in names}
         for badge in badges:
             key = keys[badge.pk]
             if badge.pk not in found and (key.content_type_id, key.credential_id) in strange:
@@ -203,10 +209,19 @@ def complete_records(apply: bool, *, keeper: UserCredentialKeeper | None = None)
 
 
 def _complete(keeper: UserCredentialKeeper, ids: Sequence[int]) -> None:
+    badges = Badge.objects.filter(pk__in=ids)
     with transaction.atomic():
-        # By their ids alone: a join would lock learners and templates as well.
-        list(Badge.objects.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk"))
-        keeper.keep(list(_loaded(Badge.objects.filter(pk__in=ids))))
+        # Learners, too: who is renamed by the host at this moment would keep the old name in the record that is made.
+        _lock(get_user_model(), badges.order_by().values_list("user_id", flat=True).distinct())
+        _lock(Badge, ids)
+        keeper.keep(list(_loaded(badges)))
+
+
+def _lock(model: type[models.Model], ids: Iterable[int]) -> None:
+    """Lock rows by their ids alone: a join would lock those of other tables as well."""
+    # Rows that refer to one may come all the same, where the database can tell that from a new name.
+    rows = model._base_manager.select_for_update(no_key=connection.features.has_select_for_no_key_update)
+    list(rows.filter(pk__in=sorted(ids)).order_by("pk").values_list("pk"))
 
 
 def _loaded(badges: models.QuerySet[Badge]) -> models.QuerySet[Badge]:
@@ -219,19 +234,20 @@ def _in_parts(badges: Sequence[Badge]) -> Iterator[Sequence[Badge]]:
 
 
 def _proxies() -> dict[str, type[BadgeTemplate]]:
-    """A provider's slug -> the proxy that stands for its templates."""
-    return {one.provider_slug: one for one in BadgeTemplate.__subclasses__() if issubclass(one, OfProvider)}
+    """The slug of a provider that the built-in module has, too -> the proxy that stands for its templates."""
+    subclasses = [one for one in BadgeTemplate.__subclasses__() if one._meta.model_name in OF_BUILT_IN]
+    return {one.provider_slug: one for one in subclasses if issubclass(one, OfProvider)}
 
 
 def _keys(badges: Iterable[Badge]) -> dict[int, Key]:
     """Id of a badge -> what its record is found by where it has another UUID."""
     proxies = _proxies()
+    of_provider = {
+        provider: _content_type_id_made(proxies.get(provider, BadgeTemplate))
+        for provider in {badge.template.provider for badge in badges}
+    }
     return {
-        badge.pk: Key(
-            username_of(badge.user),
-            _content_type_id(proxies.get(badge.template.provider, BadgeTemplate)),
-            badge.template_id,
-        )
+        badge.pk: Key(username_of(badge.user), of_provider[badge.template.provider], badge.template_id)
         for badge in badges
     }
 
@@ -246,11 +262,30 @@ def _place(row: tuple[Any, ...]) -> tuple[str, int, int]:
     return username, content_type_id, credential_id
 
 
-def _content_type_id(model: type[models.Model]) -> int:
-    """That of the proxy itself, as the built-in module had it for a model of that name. Remembered by Django."""
-    label, name = model._meta.app_label, str(model._meta.model_name)
+_unsettled: set[tuple[str, str]] = set()
+"""Content types that were made here, in transactions that may be undone. Django would remember them all the same."""
+
+
+def _content_type_id(model: type[models.Model]) -> int | None:
+    """That of the model itself, be it a proxy, as the built-in module had it; None where there is none."""
+    label, name = _natural_key(model)
+    if (label, name) in _unsettled:
+        return ContentType.objects.filter(app_label=label, model=name).values_list("pk", flat=True).first()
     try:
         return ContentType.objects.get_by_natural_key(label, name).pk
     except ContentType.DoesNotExist:
-        # Not by get_for_model: what that makes is remembered even if this transaction is undone.
-        return ContentType.objects.get_or_create(app_label=label, model=name)[0].pk
+        return None
+
+
+def _content_type_id_made(model: type[models.Model]) -> int:
+    """The same, made where there is none."""
+    if (found := _content_type_id(model)) is not None:
+        return found
+    label, name = natural = _natural_key(model)
+    _unsettled.add(natural)
+    transaction.on_commit(partial(_unsettled.discard, natural))
+    return ContentType.objects.get_or_create(app_label=label, model=name)[0].pk
+
+
+def _natural_key(model: type[models.Model]) -> tuple[str, str]:
+    return model._meta.app_label, str(model._meta.model_name)

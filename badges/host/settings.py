@@ -2,6 +2,7 @@
 
 The service calls it (``edx_django_utils.plugins``) at the end of its settings for production, development and tests.
 What an operator sets in a file of their own comes later still, so nothing is decided here by ``BADGES_ENABLED``.
+The hook in ``badges.host.base_settings`` was called before.
 """
 
 from __future__ import annotations
@@ -23,12 +24,15 @@ SWITCH = "BADGES_REPLACE_BUILT_IN"
 WORDS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}
 
 BY_HAND = (
-    f'INSTALLED_APPS = ["badges", *(app for app in INSTALLED_APPS if app not in {(*sorted(OWN_NAMES), BUILT_IN)})]'
+    'INSTALLED_APPS = ["badges", *(app for app in INSTALLED_APPS '
+    f"if app not in {(*sorted(OWN_NAMES), *sorted(BUILT_IN_NAMES))})]"
 )
 """The manual way."""
 
 _told = "as it was installed by hand"
 _has_replaced: bool | None = None
+_before: Sequence[str] = ()
+"""``INSTALLED_APPS`` when the built-in app was still there."""
 
 
 def plugin_settings(settings: Any) -> None:
@@ -40,21 +44,28 @@ def plugin_settings(settings: Any) -> None:
     Raises:
         ImproperlyConfigured: the switch is neither on nor off.
     """
-    global _told, _has_replaced
-    present = list(settings.INSTALLED_APPS)
-    if not is_wanted(settings):
-        _set_apps(settings, [entry for entry in present if entry not in OWN_NAMES])
-        _has_replaced = False
+    if not settle_apps(settings):
         logger.info("%s is off: the built-in badges module stays.", SWITCH, extra={"action": "built_in_kept"})
         return
-    _set_apps(settings, replaced(present))
     host_config = producer.host_config()
     config = getattr(settings, producer.SETTING, {})
     # Where the service's own settings cannot be looked at, what is there is taken for theirs.
     setattr(settings, producer.SETTING, producer.following(config, config if host_config is None else host_config))
-    _has_replaced = True
-    if among(BUILT_IN_NAMES, present):
-        _told = f"in the place of {BUILT_IN}"
+
+
+def settle_apps(settings: Any) -> bool:
+    """The same of ``INSTALLED_APPS`` alone; gives what the switch says.
+
+    Raises:
+        ImproperlyConfigured: the switch is neither on nor off.
+    """
+    global _told, _has_replaced, _before
+    present, wanted = list(settings.INSTALLED_APPS), is_wanted(settings)
+    if wanted and among(BUILT_IN_NAMES, present):
+        _before, _told = present, f"in the place of {BUILT_IN}"
+    _set_apps(settings, replaced(present) if wanted else restored(present, _before))
+    _has_replaced = wanted
+    return wanted
 
 
 def replaced(installed: Sequence[str]) -> list[str]:
@@ -67,6 +78,21 @@ def replaced(installed: Sequence[str]) -> list[str]:
     at = min(places, default=len(installed))
     rest = [entry for entry in installed[at:] if entry not in gone]
     return [*installed[:at], "badges", *rest]
+
+
+def restored(installed: Sequence[str], before: Sequence[str]) -> list[str]:
+    """``INSTALLED_APPS`` without this app, and with the built-in one, where a hook had taken that out.
+
+    Arguments:
+        installed: as it is.
+        before: as it was when the built-in one was there; nothing where no hook has taken it out.
+    """
+    entries = [entry for entry in installed if entry not in OWN_NAMES]
+    for built_in in among(BUILT_IN_NAMES, before):
+        if not among(BUILT_IN_NAMES, entries):
+            preceding = [entries.index(entry) for entry in before[: before.index(built_in)] if entry in entries]
+            entries.insert(max(preceding, default=-1) + 1, built_in)
+    return entries
 
 
 def is_wanted(settings: Any) -> bool:
@@ -117,8 +143,7 @@ def require_alone(installed: Sequence[str]) -> None:
         why = (
             "Both are badges modules with the same label, and the settings that are used "
             f"({os.environ.get('DJANGO_SETTINGS_MODULE', 'DJANGO_SETTINGS_MODULE is not set')}) do not run the hooks "
-            "of plugins; those of the Credentials service for production, development and tests do, at their end. "
-            f"Put this at the end of your settings: {BY_HAND}"
+            f"of plugins, as those of the Credentials service do. Put this at the end of your settings: {BY_HAND}"
         )
     elif _has_replaced:
         why = (

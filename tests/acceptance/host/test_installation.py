@@ -84,6 +84,15 @@ def test_each_kind_of_settings_has_it(
     service.manage("migrate", "--verbosity", "0", **variables)
 
 
+def test_an_image_collects_the_static_files_of_this_app(make_service: MakeService) -> None:
+    """With settings that begin with the base, run no other hook of plugins, and know no database."""
+    service = make_service()
+    service.variables["DJANGO_SETTINGS_MODULE"] = "credentials.settings.assets"
+    assert "badges/static/badges/admin.css" in service.manage("findstatic", "badges/admin.css")
+    service.variables["BADGES_REPLACE_BUILT_IN"] = "off"
+    assert "No matching file" in service.run("findstatic", "badges/admin.css").stderr, "the built-in module stays"
+
+
 def test_the_service_checks_clean(make_service: MakeService) -> None:
     service = make_service(EVENT_BUS_CONSUMER=CONSUMER, BADGES_ENCRYPTION_KEYS=["only-for-tests-too"])
     service.manage("migrate", "--verbosity", "0")
@@ -99,6 +108,20 @@ def test_the_webhook_that_operators_entered_at_credly_is_ours(make_service: Make
         answer = requests.post(f"{url}/badges/credly/webhook/", json={"id": "1"}, timeout=30)
     assert "X-Answered-By" not in answer.headers, "the built-in module answered"
     assert answer.status_code not in (204, 404)
+
+
+def test_an_app_that_is_ready_before_this_one_may_ask_for_the_hosts_addresses(
+    make_service: MakeService, tmp_path: Path
+) -> None:
+    service = make_service()
+    (tmp_path / "early.py").write_text(
+        "from django.apps import AppConfig\n\n\nclass Early(AppConfig):\n    name = 'early'\n    path = '.'\n\n"
+        "    def ready(self):\n        from django.urls import reverse\n\n        reverse('badges:credly-webhook')\n"
+    )
+    (tmp_path / "with_early.py").write_text(
+        "from credentials.settings.operator import *\n\nINSTALLED_APPS.insert(0, 'early.Early')\n"
+    )
+    service.manage("check", DJANGO_SETTINGS_MODULE="with_early", PYTHONPATH=f"{service.environment.site}:{tmp_path}")
 
 
 def test_a_service_whose_feature_is_off_runs_and_has_no_addresses(make_service: MakeService, tmp_path: Path) -> None:
@@ -187,20 +210,28 @@ def by_hand() -> str:
     return textwrap.dedent(section.partition("\n\n")[0])
 
 
-def test_the_documented_way_by_hand_works_where_no_hook_runs(make_service: MakeService, filled: str) -> None:
-    """An operator whose settings begin with the service's base."""
+AS_WITHOUT_HOOKS = (
+    "INSTALLED_APPS = [*(app for app in INSTALLED_APPS if app != 'badges'), 'credentials.apps.badges', "
+    "'badges.apps.BadgesConfig']"
+)
+
+
+@pytest.mark.parametrize("way", ["hook of the base", "by hand"])
+def test_settings_that_begin_with_the_base_have_it_by_its_hook_and_by_hand_without(
+    make_service: MakeService, filled: str, way: str
+) -> None:
     service = make_service(filled)
-    own = service.environment.host / "credentials" / "settings" / "by_hand.py"
+    own = service.environment.host / "credentials" / "settings" / "own.py"
     lines = (
         "import json, os",
         "from credentials.settings.base import *",
         "with open(os.environ['CREDENTIALS_CFG']) as file:",
         "    vars().update(json.load(file))",
         "BADGES_ENABLED = True",
-        by_hand(),
+        *((AS_WITHOUT_HOOKS, by_hand()) if way == "by hand" else ()),
     )
     own.write_text("\n".join(lines))
-    service.variables["DJANGO_SETTINGS_MODULE"] = "credentials.settings.by_hand"
+    service.variables["DJANGO_SETTINGS_MODULE"] = "credentials.settings.own"
     try:
         found = shown(service)
         assert found["apps"] == ["badges"]

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from demo.sandbox import seed
 from tests.acceptance.host.conftest import CONSUMER, Installed
-from tests.acceptance.pages import logged_in
+from tests.acceptance.pages import WIDE, logged_in
 from tests.host.anomalies import BOTH_COURSES, OVERWRITTEN
 
 pytestmark = [pytest.mark.xdist_group("host"), pytest.mark.timeout(600)]
@@ -29,13 +29,8 @@ def page(
             "--email=admin@example.com",
             DJANGO_SUPERUSER_PASSWORD="password",
         )
-        with service.web() as url:
-            context = browser.new_context(base_url=url)
-            failures: list[str] = []
-            context.on("weberror", lambda error: failures.append(str(error.error)))
-            yield logged_in(context)
-            context.close()
-    assert failures == []
+        with service.web() as url, logged_in(browser, url, WIDE) as page:
+            yield page
 
 
 def test_the_badges_section_is_there_once_beside_the_hosts_own(page: Page, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.contenttypes.models import ContentType
 
+from badges.host import records as host_records
 from badges.host.records import UserCredentialKeeper
 from badges.issuing import records
 from tests.host.builtin import builtin_tables, model
@@ -38,6 +39,16 @@ def keeper(credentials: Any) -> Iterator[UserCredentialKeeper]:
     records.register(keeper)
     yield keeper
     records.unregister(keeper)
+
+
+@pytest.fixture
+def without_type_of_templates(db: None, monkeypatch: Any) -> Iterator[None]:
+    """A database of which somebody has deleted the content type of templates."""
+    monkeypatch.setattr(host_records, "_unsettled", set())
+    ContentType.objects.filter(app_label="badges", model="badgetemplate").delete()
+    ContentType.objects.clear_cache()
+    yield
+    ContentType.objects.clear_cache()
 
 
 def type_id(name: str) -> int:

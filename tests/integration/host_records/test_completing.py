@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from badges.host import records as host_records
+from badges.host.adoption import tables
 from badges.host.records import UserCredentialKeeper, complete_records
+from badges.management.commands import adopt_builtin_badges
 from badges.models import Badge
 from tests.factories import EPOCH, BadgeFactory, UserFactory
 from tests.integration.host_records.conftest import record
@@ -40,12 +44,15 @@ def test_each_gets_its_record_as_it_is_now(credentials, keeper):
     assert credentials.get(username="anna").created == EPOCH
 
 
-def test_counting_changes_nothing(credentials, keeper):
+def test_counting_changes_nothing(without_type_of_templates, credentials, keeper):
     BadgeFactory()
+    types = ContentType.objects.filter(app_label="badges").order_by("pk")
+    before = list(types)
 
     assert complete_records(apply=False, keeper=keeper) == 1
 
     assert not credentials.exists()
+    assert list(types.all()) == before
 
 
 def test_a_second_time_there_is_nothing_to_do(credentials, keeper):
@@ -117,13 +124,32 @@ def test_one_whose_identifier_is_another_credentials_is_left_out(credentials, ke
     assert ("bert", "awarded", badge.uuid) in states(credentials)
 
 
+def test_the_command_does_it_in_a_service_that_never_had_the_built_in_module(monkeypatch, credentials, keeper):
+    monkeypatch.setattr(host_records, "_keeper", keeper)
+    monkeypatch.setattr(adopt_builtin_badges, "is_host", lambda: True)
+    monkeypatch.setattr(tables.BadgeTemplate._meta, "db_table", "not_there")
+    badge = BadgeFactory(user__username="anna")
+
+    with pytest.raises(CommandError, match="--apply carries it out") as planned:
+        call_command("adopt_builtin_badges")
+    assert planned.value.returncode == 3
+    assert not credentials.exists()
+
+    call_command("adopt_builtin_badges", "--apply")
+    assert states(credentials) == {("anna", "awarded", badge.uuid)}
+
+    with pytest.raises(CommandError, match="there is nothing to adopt"):
+        call_command("adopt_builtin_badges", "--apply")
+
+
 def test_many_are_done_in_pages(monkeypatch, credentials, keeper, django_assert_max_num_queries):
     monkeypatch.setattr(host_records, "AT_ONCE", 4)
     badges = [BadgeFactory() for _ in range(10)]
     record(credentials, badges[5].user.username, badges[5].template, uuid=badges[5].uuid)
 
-    # A look at four badges and their records; locking them, reading them, their records by each way, one insertion.
-    with django_assert_max_num_queries(3 * (2 + 7) + 6):
+    # A look at four badges and their records; whose they are, locking both, reading them, their records by each way,
+    # one insertion.
+    with django_assert_max_num_queries(3 * (2 + 9) + 6):
         assert complete_records(apply=True, keeper=keeper) == 9
 
     assert credentials.count() == 10

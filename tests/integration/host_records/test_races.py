@@ -66,6 +66,14 @@ def test_two_that_complete_the_same_records_and_one_that_awards_make_one_each(cr
     assert list(credentials.order_by("uuid").values_list("uuid", flat=True)) == badges
 
 
+def rename(credentials: Any, number: int) -> None:
+    """As the service does it, in this order, and without a signal."""
+    names = {"old": f"learner{number}", "new": f"retired__{number}"}
+    with transaction.atomic():
+        get_user_model().objects.filter(username=names["old"]).update(username=names["new"])
+        credentials.filter(username=names["old"]).update(username=names["new"])
+
+
 @RACING
 def test_a_learner_whom_the_host_renames_at_the_moment_of_the_award_has_no_record_under_the_old_name(
     credentials, keeper
@@ -73,17 +81,27 @@ def test_a_learner_whom_the_host_renames_at_the_moment_of_the_award_has_no_recor
     template = BadgeTemplateFactory()
     passes(template)
 
-    def rename(number: int) -> None:
-        names = {"old": f"learner{number}", "new": f"retired__{number}"}
-        with transaction.atomic():
-            # As the service does it, in this order, and without a signal.
-            get_user_model().objects.filter(username=names["old"]).update(username=names["new"])
-            credentials.filter(username=names["old"]).update(username=names["new"])
-
     for number in range(15):
         UserFactory(username=f"learner{number}")
-        at_once(partial(send, f"learner{number}"), partial(rename, number))
+        at_once(partial(send, f"learner{number}"), partial(rename, credentials, number))
 
     badges = Badge.objects.values_list("uuid", "user__username")
     assert len(badges) == 15
     assert dict(credentials.values_list("uuid", "username")) == dict(badges)
+
+
+@RACING
+def test_learners_whom_the_host_renames_while_records_are_completed_have_none_under_the_old_names(credentials, keeper):
+    template = BadgeTemplateFactory()
+    for number in range(60):
+        BadgeFactory(user=UserFactory(username=f"learner{number}"), template=template)
+
+    def rename_all() -> None:
+        for number in range(60):
+            rename(credentials, number)
+
+    at_once(partial(complete_records, apply=True, keeper=keeper), rename_all)
+
+    assert dict(credentials.values_list("uuid", "username")) == dict(
+        Badge.objects.values_list("uuid", "user__username")
+    )

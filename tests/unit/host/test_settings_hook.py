@@ -10,6 +10,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from badges.apps import BadgesConfig
+from badges.host import base_settings
 from badges.host import settings as hook
 from badges.host.settings import plugin_settings, replaced, require_alone
 
@@ -21,6 +22,7 @@ PLUGIN = "badges.apps.BadgesConfig"
 def _as_at_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hook, "_has_replaced", None)
     monkeypatch.setattr(hook, "_told", "as it was installed by hand")
+    monkeypatch.setattr(hook, "_before", ())
     monkeypatch.delenv(hook.SWITCH, raising=False)
 
 
@@ -149,14 +151,16 @@ class TestTwoBadgesModulesAtOnce:
     def test_one_of_them_is_well(self):
         require_alone(replaced([*HOST, PLUGIN]))
 
-    def test_settings_that_run_no_hook_are_told_the_line_that_helps(self, monkeypatch):
+    @pytest.mark.parametrize("built_in", [HOST[-1], "credentials.apps.badges.apps.BadgesConfig"])
+    def test_settings_that_run_no_hook_are_told_the_line_that_helps(self, monkeypatch, built_in):
         monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "ours.settings")
+        installed = [*HOST[:-1], built_in, PLUGIN]
 
         with pytest.raises(ImproperlyConfigured, match=r"ours\.settings\) do not run the hooks") as raised:
-            require_alone([*HOST, PLUGIN])
+            require_alone(installed)
 
         line = str(raised.value)[str(raised.value).index("INSTALLED_APPS = ") :]
-        names = {"INSTALLED_APPS": [*HOST, PLUGIN]}
+        names = {"INSTALLED_APPS": installed}
         exec(line, names)
         require_alone(names["INSTALLED_APPS"])
         assert names["INSTALLED_APPS"] == ["badges", *HOST[:-1]]
@@ -181,8 +185,55 @@ class TestTwoBadgesModulesAtOnce:
             require_alone(["badges", "a", PLUGIN])
 
 
-def test_the_plugin_names_the_hook_for_the_finished_settings_alone():
+class TestInTheBaseSettings:
+    """Before what else they define, and before the YAML file is read."""
+
+    def test_this_app_is_there_instead_of_the_built_in_one_and_nothing_else_is_touched(self):
+        base = ModuleType("credentials.settings.base")
+        vars(base)["INSTALLED_APPS"] = [*HOST, PLUGIN]
+
+        base_settings.plugin_settings(base)
+
+        assert replaced([*HOST, PLUGIN]) == base.INSTALLED_APPS
+        assert not hasattr(base, "EVENT_BUS_PRODUCER_CONFIG")
+        require_alone(base.INSTALLED_APPS)
+
+    @pytest.mark.parametrize("place", [0, 2, 4])
+    def test_a_switch_that_is_off_in_the_finished_ones_has_the_built_in_one_back_in_its_place(self, place):
+        host = [*HOST[:place], "credentials.apps.badges", *(app for app in HOST[place:] if app != HOST[-1])]
+        module = settings(*host, PLUGIN)
+        base_settings.plugin_settings(module)
+        vars(module).update(BADGES_REPLACE_BUILT_IN=False)
+        module.INSTALLED_APPS.append("extra")
+
+        plugin_settings(module)
+        plugin_settings(module)
+
+        assert [*host, "extra"] == module.INSTALLED_APPS
+        assert hook.has_replaced() is False
+
+    def test_one_that_is_off_in_the_environment_leaves_the_built_in_one(self, monkeypatch):
+        monkeypatch.setenv("BADGES_REPLACE_BUILT_IN", "off")
+        module = settings(*HOST, PLUGIN)
+
+        base_settings.plugin_settings(module)
+
+        assert module.INSTALLED_APPS == HOST
+
+    def test_what_the_finished_ones_find_done_is_told_as_done(self, caplog):
+        module = settings(*HOST, PLUGIN)
+        base_settings.plugin_settings(module)
+        plugin_settings(module)
+
+        with caplog.at_level(logging.INFO):
+            hook.tell()
+
+        assert caplog.messages == ["The badges module runs in the place of credentials.apps.badges."]
+
+
+def test_the_plugin_names_a_hook_for_the_finished_settings_and_one_for_the_base():
     kinds = BadgesConfig.plugin_app["settings_config"]["credentials.djangoapp"]
 
-    assert set(kinds) == {"production", "devstack", "test"}
-    assert {f"badges.{kind['relative_path']}" for kind in kinds.values()} == {hook.__name__}
+    names = {kind: f"badges.{values['relative_path']}" for kind, values in kinds.items()}
+    assert names.pop("base") == base_settings.__name__
+    assert names == dict.fromkeys(("production", "devstack", "test"), hook.__name__)
