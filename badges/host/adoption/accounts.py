@@ -21,6 +21,7 @@ from badges.processing.retries import retried
 ORGANIZATIONS, CONFIGS = "Credly organizations", "Accredible configurations"
 LONGEST_NAME = 255
 REFUSED = "the database refused it"
+SAME_KEY = "another configuration there has the same key"
 DELETED = "it was adopted before, and deleted here since"
 
 
@@ -63,6 +64,8 @@ class _Adoption:
     report: Report
     _keys: dict[str, int] = Factory(dict)
     """Digest of an Accredible key -> the account that has it; 0 for one that is only planned."""
+    _made: set[int] = Factory(set)
+    """Those that this run has made."""
 
     def run(self, there: _There) -> int | None:
         """Adopt one account; gives its id here, and None where it was deleted here, or is refused."""
@@ -76,6 +79,8 @@ class _Adoption:
             self.report.add(there.kind, Outcome.CANNOT, f"{REFUSED} ({type(error).__name__})", str(there.id))
             return None
         self.report.absorb(report)
+        if own_id and report.count(outcome=Outcome.CREATE):
+            self._made.add(own_id)
         if own_id is not None and there.external_id is None and there.api_key:
             self._keys.setdefault(_digest(there.api_key), own_id)
         return own_id
@@ -108,7 +113,7 @@ class _Adoption:
         if not there.api_key:
             return None
         own_id = self._keys.get(_digest(there.api_key))
-        return ProviderAccount.objects.get(pk=own_id) if own_id else own_id
+        return ProviderAccount.objects.filter(pk=own_id).first() if own_id else own_id
 
     def _create(self, there: _There, report: Report) -> int:
         own_id = 0
@@ -126,8 +131,10 @@ class _Adoption:
 
     def _merge(self, there: _There, found: ProviderAccount | int, report: Report) -> tuple[str, int]:
         if isinstance(found, int):
-            return "another configuration there has the same key", found
+            return SAME_KEY, found
         reason = "an account with the same identifier is here" if there.external_id else "an account here has its key"
+        if found.pk in self._made:
+            reason = SAME_KEY
         needs_key = bool(there.api_key) and not _has_key(found)
         if needs_key:
             reason += "; it gets the key, for it has none"

@@ -37,8 +37,9 @@ STRANGE_STATUS = "it is neither awarded nor revoked"
 ISSUED_NOW = "never issued, as far as is known: looked up at the provider, and issued if it is not there"
 REVOKED_NOW = "revoked, but still valid at the provider, as far as is known: revoked there now"
 NEVER_AWARDED = (
-    "the badge was not awarded: the module was interrupted, the template has no provider, or what is here and what is "
-    "there are enough only together; the next event that fulfils one of the requirements awards it, or somebody by hand"
+    "the badge was not awarded: the module was interrupted, a penalty came before it was earned, the template has no "
+    "provider, or what is here and what is there are enough only together; the next event that fulfils one of the "
+    "requirements awards it, or somebody by hand"
 )
 
 AS_THERE = (HERE, HERE_AND_ISSUED_THERE)
@@ -52,10 +53,8 @@ NOTE_REVOKE = "Adopted from the built-in badges module, whose revocation had fai
 
 Action, Status = Delivery.Action, Delivery.Status
 AWARDED, REVOKED = Badge.Status.AWARDED.value, Badge.Status.REVOKED.value
-_CHILDREN: Mapping[str, tuple[Any, str]] = {
-    "credly": (tables.CredlyBadge, "external_uuid"),
-    "accredible": (tables.AccredibleBadge, "external_id"),
-}
+_IDENTIFIERS = {"credly": "external_uuid", "accredible": "external_id"}
+"""What a template is -> the column of its badges' identifiers."""
 
 
 @frozen
@@ -136,9 +135,8 @@ def read(kind: str, ids: Sequence[int]) -> dict[int, Credential]:
     """Badges there, by the id of the host's record."""
     if not ids:
         return {}
-    model, identifier = _CHILDREN[kind]
     names = [f"usercredential_ptr__{name}" for name in ("uuid", "status", "created", "modified")]
-    rows = model.objects.filter(OneOf("usercredential_ptr_id", ids)).values_list("pk", *names, "state", identifier)
+    rows = tables.BADGES[kind].objects.filter(OneOf("usercredential_ptr_id", ids))
     return {
         pk: Credential(
             pk,
@@ -149,7 +147,9 @@ def read(kind: str, ids: Sequence[int]) -> dict[int, Credential]:
             state,
             "" if external_id is None else str(external_id),
         )
-        for pk, own, status, created, modified, state, external_id in rows
+        for pk, own, status, created, modified, state, external_id in rows.values_list(
+            "pk", *names, "state", _IDENTIFIERS[kind]
+        )
     }
 
 
@@ -158,20 +158,12 @@ def of(learner: Learner, credentials: Mapping[int, Credential]) -> list[Credenti
     return [credentials[one] for one in learner.credentials if one in credentials]
 
 
-def is_issuing(context: TemplateContext) -> bool:
-    """Whether badges of this template are issued at a provider."""
-    if context.template is None:
-        return context.kind in _CHILDREN
-    account = context.template.account
-    return account is not None and account.is_issuing
-
-
 class Deciding:
     """Decides what becomes of the badges of a template."""
 
     def __init__(self, context: TemplateContext) -> None:
         self._context = context
-        self._is_issuing = is_issuing(context)
+        self._is_issuing = context.is_issuing
         self._groups = list(groups_of(context.requirements).values())
 
     def decide(
@@ -196,8 +188,9 @@ class Deciding:
             counted = self._take(learner, own, here, changes, report)
             if counted is not None and not is_complete:
                 changes.premature.append((learner.user_id, counted))
-            if self._groups and is_complete and not learner.credentials and learner.user_id not in here.by_user:
-                report.add(COMPLETE, Outcome.CANNOT, NEVER_AWARDED, str(learner.progress[0]))
+            has_badge = learner.user_id in here.by_user or any(one.was_had for one in own)
+            if self._groups and is_complete and not has_badge:
+                report.add(COMPLETE, Outcome.CANNOT, NEVER_AWARDED, str(next(iter(learner.progress), "")))
         return changes
 
     def _take(

@@ -36,6 +36,8 @@ class TemplateContext:
     """When it was made there: what is known to be older than any badge of it."""
     template: BadgeTemplate | None
     """Ours; None in a plan where it is not there yet."""
+    is_issuing: bool
+    """Whether its badges are issued at a provider, from here."""
     requirements: Mapping[int, Adopted]
     """The id of a requirement there -> ours. One that staff deleted here is not in it."""
     apply: bool

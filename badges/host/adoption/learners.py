@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from attrs import define
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 
 from badges.host.adoption import awards, people, progress, tables
 from badges.host.adoption.awards import BADGES, Credential, Deciding, of
@@ -14,18 +14,14 @@ from badges.host.adoption.context import Stopped, TemplateContext
 from badges.host.adoption.missing import Missing
 from badges.host.adoption.outcome import Note, Outcome, Report
 from badges.host.adoption.people import Belongings, Learner
-from badges.host.adoption.progress import PROGRESS
+from badges.host.adoption.progress import FULFILMENTS, PROGRESS
+from badges.models.lookups import OneOf
 
 AT_ONCE = 2_000
 """So many learners are worked on at once. Fewer take more statements, more take more memory."""
 
 NO_USER = "no user has this username: renamed since, or deleted. The module did not follow"
-TEMPLATE_GONE = "its template was deleted there"
-RECORD_GONE = "the host's record of it is gone, or is of something else"
 OTHER_PROVIDER = "of another provider than its template is now: a group with the same id has overwritten that"
-_MODELS = {"credly": "credlybadgetemplate", "accredible": "accrediblegroup"}
-"""What a template is -> the model of the content type that the host's record of its badges has."""
-_CHILDREN: dict[str, Any] = {"credly": tables.CredlyBadge, "accredible": tables.AccredibleBadge}
 
 
 def adopt_learners(context: TemplateContext) -> None:
@@ -49,31 +45,6 @@ def adopt_learners(context: TemplateContext) -> None:
     work.end()
 
 
-def report_orphans(report: Report) -> None:
-    """Tell of what belongs to no template, and so is seen by nobody who goes from template to template."""
-    templates = tables.BadgeTemplate.objects
-    lost = tables.BadgeProgress.objects.exclude(Exists(templates.filter(pk=OuterRef("template_id"))))
-    _count(report, PROGRESS, lost)
-    for kind, model in _MODELS.items():
-        badges = _CHILDREN[kind].objects
-        records = tables.UserCredential.objects.filter(
-            credential_content_type__app_label="badges", credential_content_type__model=model
-        )
-        known = records.filter(Exists(templates.filter(pk=OuterRef("credential_id"))))
-        own, known = (Exists(rows.filter(pk=OuterRef("pk"))) for rows in (records, known))
-        _count(report, BADGES, badges.filter(own).exclude(known))
-        _count(report, BADGES, badges.exclude(own), RECORD_GONE)
-
-
-def _count(report: Report, kind: str, rows: QuerySet[Any], reason: str = TEMPLATE_GONE) -> None:
-    if number := rows.count():
-        examples = rows.order_by("pk").values_list("pk", flat=True)[:5]
-        first, *others = (str(pk) for pk in examples)
-        report.add(kind, Outcome.CANNOT, reason, first, number - len(others))
-        for one in others:
-            report.add(kind, Outcome.CANNOT, reason, one)
-
-
 def _find_progress(context: TemplateContext, owners: Belongings) -> None:
     rows = tables.BadgeProgress.objects.filter(template_id=context.builtin_id)
     _find(context, rows, "username", PROGRESS, owners)
@@ -81,13 +52,7 @@ def _find_progress(context: TemplateContext, owners: Belongings) -> None:
 
 def _find_credentials(context: TemplateContext, owners: Belongings) -> None:
     """Those with a row of the built-in module; records that this app keeps in the same table have none."""
-    models = tables.ContentType.objects.filter(app_label="badges", model__in=_MODELS.values())
-    types = dict(models.values_list("model", "pk"))
-    for kind, model in _MODELS.items():
-        rows = _CHILDREN[kind].objects.filter(
-            usercredential_ptr__credential_id=context.builtin_id,
-            usercredential_ptr__credential_content_type_id=types.get(model),
-        )
+    for kind, rows in tables.badges_of(context.builtin_id).items():
         if kind == context.kind:
             _find(context, rows, "usercredential_ptr__username", BADGES, owners)
             continue
@@ -103,6 +68,9 @@ def _find(context: TemplateContext, rows: QuerySet[Any], username: str, kind: st
         strangers = owners.take([(row_id, name) for row_id, name in page])
         for row_id in strangers:
             context.report.add(kind, Outcome.CANNOT, NO_USER, str(row_id))
+        if strangers and kind == PROGRESS:
+            lost = tables.Fulfillment.objects.filter(OneOf("progress_id", strangers))
+            context.report.add(FULFILMENTS, Outcome.CANNOT, NO_USER, number=lost.count())
         context.advance(len(strangers))
 
 

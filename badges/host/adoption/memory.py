@@ -20,6 +20,12 @@ def targets(table: str, source_ids: Collection[int]) -> dict[int, int]:
     return dict(rows.values_list("source_id", "target_id"))
 
 
+def claimed(table: str, target_ids: Collection[int]) -> set[int]:
+    """Which of these rows of here are what rows of that table became."""
+    rows = AdoptedRow.objects.filter(table_name=table, target_id__in=target_ids)
+    return set(rows.values_list("target_id", flat=True))
+
+
 def remember(table: str, source_id: int, target_id: int) -> None:
     """Note that a row was adopted. Call it in the transaction that does it."""
     AdoptedRow.objects.create(table_name=table, source_id=source_id, target_id=target_id)

@@ -13,10 +13,12 @@ from badges.host.adoption.context import Adopted
 from badges.host.adoption.outcome import Outcome, Report
 from badges.host.adoption.requirements import DELETED, TOO_LONG, rules_of
 from badges.host.adoption.templates import Standing
-from badges.models import AdoptedRow, BadgePenalty, BadgeTemplate, PenaltyDataRule
+from badges.models import BadgePenalty, BadgeTemplate, PenaltyDataRule
 
 KIND, RULES, LINKS = "penalties", "penalty data rules", "requirements that a penalty resets"
 TABLE = "badges_badgepenalty"
+HERE = "the penalty is here"
+LEFT_OUT = "its penalty is left out"
 UNSAFE_IN_ACTIVE = (
     "its rules are not safe here (none, or unreadable ones), and its template is active here. Deactivate that and run "
     "this again, or make the penalty anew"
@@ -59,11 +61,7 @@ class Penalties:
         if self.standing.template is None or self.standing.is_new:
             return set()
         own = list(self.standing.template.penalties.prefetch_related("rules", "requirements").order_by("pk"))
-        claimed = set(
-            AdoptedRow.objects.filter(table_name=TABLE, target_id__in=[row.pk for row in own]).values_list(
-                "target_id", flat=True
-            )
-        )
+        claimed = memory.claimed(TABLE, [row.pk for row in own])
         for row in own:
             if row.pk not in claimed:
                 there = [rules.RuleRow(rule.data_path, rule.operator, rule.value) for rule in row.rules.all()]
@@ -73,7 +71,7 @@ class Penalties:
 
     def _take(self, row: Any, rule_rows: Sequence[Any], links: Sequence[int]) -> None:
         if len(row.event_type) > rules.LONGEST:
-            self.report.add(KIND, Outcome.CANNOT, TOO_LONG, str(row.pk))
+            self._leave(row, rule_rows, links, TOO_LONG)
             self.standing.obstacles.append(f"Penalty {row.pk} is left out: {TOO_LONG}.")
             return
         of_rules = Report()
@@ -82,12 +80,12 @@ class Penalties:
         same = self._unclaimed.get(_signature(row.event_type, checked.rules, resets))
         if same:
             self.report.add(KIND, Outcome.MERGE, "the same one is here", str(row.pk))
-            self.report.add(RULES, Outcome.MERGE, "the penalty is here", number=len(rule_rows))
+            self.report.add(RULES, Outcome.MERGE, HERE, number=len(rule_rows))
+            self.report.add(LINKS, Outcome.MERGE, HERE, number=len(links))
             self._remember(row, same.pop(0))
             return
         if checked.unsafe and self.standing.is_active:
-            self.report.add(KIND, Outcome.CANNOT, UNSAFE_IN_ACTIVE, str(row.pk))
-            self.report.add(RULES, Outcome.CANNOT, "its penalty is left out", number=len(rule_rows))
+            self._leave(row, rule_rows, links, UNSAFE_IN_ACTIVE)
             return
         self.standing.obstacles += checked.unsafe
         self.standing.notes += checked.notes
@@ -101,7 +99,7 @@ class Penalties:
         for link, times in Counter(links).items():
             if link not in self.requirements:
                 reason = "the requirement is of another template, or is not here"
-                self.report.add(LINKS, Outcome.CANNOT, reason, f"{row.pk}: {link}")
+                self.report.add(LINKS, Outcome.CANNOT, reason, f"{row.pk}: {link}", times)
                 continue
             self.report.add(LINKS, Outcome.CREATE)
             self.report.add(LINKS, Outcome.MERGE, "the same one is there twice", number=times - 1)
@@ -122,6 +120,11 @@ class Penalties:
     def _remember(self, row: Any, own_id: int) -> None:
         if self.apply:
             memory.remember(TABLE, row.pk, own_id)
+
+    def _leave(self, row: Any, rule_rows: Sequence[Any], links: Sequence[int], reason: str) -> None:
+        self.report.add(KIND, Outcome.CANNOT, reason, str(row.pk))
+        self.report.add(RULES, Outcome.CANNOT, LEFT_OUT, number=len(rule_rows))
+        self.report.add(LINKS, Outcome.CANNOT, LEFT_OUT, number=len(links))
 
     def _skip(self, row: Any, rule_rows: Sequence[Any], links: Sequence[int], reason: str) -> None:
         self.report.add(KIND, Outcome.SKIP, reason, str(row.pk))

@@ -68,7 +68,7 @@ def writing(path: str | os.PathLike[str]) -> Iterator[PrematureRows]:
     """Write the list to a file that only its owner can read: it names learners.
 
     The file is there as a whole, or as it was before. One that cannot be written is refused at once, before anything
-    else is done.
+    else is done, and so is what is there and is no plain file.
 
     Raises:
         OSError: it cannot be written.
@@ -76,6 +76,9 @@ def writing(path: str | os.PathLike[str]) -> Iterator[PrematureRows]:
     target = Path(path)
     if target.is_dir():
         raise IsADirectoryError(f"{target} is a folder.")
+    if os.path.lexists(target) and (target.is_symlink() or not target.is_file()):
+        # It would be replaced: /dev/stdout and /dev/null, if root runs this.
+        raise FileExistsError("it is a device, a pipe or a link, and no file")
     # Beside it: only within one file system a file takes another's place at once. The mode is 0600 from the start.
     number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:

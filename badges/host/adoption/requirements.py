@@ -17,7 +17,7 @@ from badges.host.adoption import memory, rules, tables
 from badges.host.adoption.context import Adopted
 from badges.host.adoption.outcome import Outcome, Report
 from badges.host.adoption.templates import Standing
-from badges.models import AdoptedRow, BadgeRequirement, DataRule
+from badges.models import BadgeRequirement, DataRule
 
 KIND, RULES, TABLE = "requirements", "data rules", "badges_badgerequirement"
 ALTERNATIVES = "ungrouped"
@@ -28,6 +28,7 @@ UNSAFE_IN_ACTIVE = (
     "its rules are not safe here (none, or unreadable ones), and its template is active here. Deactivate that and run "
     "this again, or make the requirement anew"
 )
+LEFT_OUT = "its requirement is left out"
 DELETED = "adopted before, and deleted here since"
 
 
@@ -70,11 +71,7 @@ class Requirements:
         if self.standing.template is None or self.standing.is_new:
             return {}
         own = list(self.standing.template.requirements.prefetch_related("rules").order_by("pk"))
-        claimed = set(
-            AdoptedRow.objects.filter(table_name=TABLE, target_id__in=[row.pk for row in own]).values_list(
-                "target_id", flat=True
-            )
-        )
+        claimed = memory.claimed(TABLE, [row.pk for row in own])
         for row in own:
             if row.pk not in claimed:
                 there = [rules.RuleRow(rule.data_path, rule.operator, rule.value) for rule in row.rules.all()]
@@ -130,6 +127,7 @@ class Requirements:
         """Make one here, or find it; None where neither can be."""
         if len(row.event_type) > rules.LONGEST:
             self.report.add(KIND, Outcome.CANNOT, TOO_LONG, str(row.pk))
+            self.report.add(RULES, Outcome.CANNOT, LEFT_OUT, number=len(rule_rows))
             self.standing.obstacles.append(f"Requirement {row.pk} is left out: {TOO_LONG}.")
             return None
         of_rules = Report()
@@ -141,7 +139,7 @@ class Requirements:
             return self._remember(row, same.pop(0), group)
         if checked.unsafe and self.standing.is_active:
             self.report.add(KIND, Outcome.CANNOT, UNSAFE_IN_ACTIVE, str(row.pk))
-            self.report.add(RULES, Outcome.CANNOT, "its requirement is left out", number=len(rule_rows))
+            self.report.add(RULES, Outcome.CANNOT, LEFT_OUT, number=len(rule_rows))
             return None
         self.standing.obstacles += checked.unsafe
         self.standing.notes += checked.notes

@@ -17,13 +17,12 @@ from django.db.models import Max
 
 from badges.host.adoption import tables
 from badges.host.adoption.accounts import adopt_accounts
-from badges.host.adoption.awards import BADGES
 from badges.host.adoption.context import Stopped, TemplateContext
-from badges.host.adoption.learners import adopt_learners, report_orphans
+from badges.host.adoption.learners import adopt_learners
+from badges.host.adoption.leftovers import leave, report_orphans
 from badges.host.adoption.outcome import Note, Outcome, Report
 from badges.host.adoption.penalties import Penalties
 from badges.host.adoption.premature import PrematureRows, ignored
-from badges.host.adoption.progress import PROGRESS
 from badges.host.adoption.refusals import is_refused
 from badges.host.adoption.requirements import Requirements
 from badges.host.adoption.templates import KIND, Standing, Templates, subject, tell
@@ -33,7 +32,6 @@ from badges.processing.retries import retried
 
 logger = logging.getLogger(__name__)
 
-NOT_ADOPTED = "their template is not adopted"
 NO_REQUIREMENT = "It has no requirement, so nobody could earn it by events. Add one before you activate it."
 STILL_INACTIVE = "It was adopted before, and is inactive here. Activate it in the admin once it is as you want it."
 
@@ -53,8 +51,8 @@ class Adoption:
 
     def total(self) -> int:
         """How many rows there are to deal with: templates, progress records, badges. For a progress bar."""
-        number: int = _templates().count() + tables.BadgeProgress.objects.count() + _badges()
-        return number
+        rows = (tables.BadgeTemplate, tables.BadgeProgress, *tables.BADGES.values())
+        return sum(model.objects.count() for model in rows)
 
     def run(self) -> None:
         """Adopt everything that is not here yet.
@@ -94,9 +92,8 @@ class Adoption:
             attempt.undo()
             if not is_refused(error):
                 raise
-            # Its text may hold what the row holds, and so may a traceback.
             name = type(error).__name__
-            logger.error(  # noqa: TRY400
+            logger.error(  # noqa: TRY400 - its text may hold what the row holds, and so may a traceback
                 "Badge template %s of the built-in module was not adopted: %s.",
                 there.pk,
                 name,
@@ -150,7 +147,7 @@ class _Attempt:
             ConfigurationVersion.hold()
         standing = self.templates.adopt(there, report)
         if standing is None:
-            self._leave_learners(report)
+            self._advance(leave(there.pk, report))
             return
         requirements = Requirements(standing, report, apply).adopt(there.pk)
         Penalties(standing, report, apply, requirements).adopt(there.pk)
@@ -160,6 +157,7 @@ class _Attempt:
             kind=standing.origin.kind,
             created=there.created or there.modified or tables.LONG_AGO,
             template=standing.template,
+            is_issuing=standing.is_issuing,
             requirements=requirements,
             apply=apply,
             report=report,
@@ -183,15 +181,6 @@ class _Attempt:
         elif there.is_active and not standing.is_active:
             report.inactive.append(Note(subject(there), STILL_INACTIVE))
 
-    def _leave_learners(self, report: Report) -> None:
-        """Count what cannot be adopted because its template is not."""
-        there = self.there
-        progress = tables.BadgeProgress.objects.filter(template_id=there.pk).count()
-        badges = _badges(usercredential_ptr__credential_id=there.pk)
-        report.add(PROGRESS, Outcome.CANNOT, NOT_ADOPTED, f"template {there.pk}", progress)
-        report.add(BADGES, Outcome.CANNOT, NOT_ADOPTED, f"template {there.pk}", badges)
-        self._advance(progress + badges)
-
 
 def _templates() -> Any:
     return tables.BadgeTemplate.objects
@@ -202,9 +191,3 @@ def _highest_id() -> int:
     templates = _templates().aggregate(highest=Max("pk"))["highest"] or 0
     records: Any = tables.UserCredential.objects.filter(credential_content_type__app_label="badges")
     return max(templates, records.aggregate(highest=Max("credential_id"))["highest"] or 0)
-
-
-def _badges(**conditions: Any) -> int:
-    """How many badges of the built-in module there are."""
-    children: tuple[Any, ...] = (tables.CredlyBadge.objects, tables.AccredibleBadge.objects)
-    return sum(rows.filter(**conditions).count() for rows in children)

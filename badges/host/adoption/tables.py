@@ -7,6 +7,7 @@ relation backwards, for that registry belongs to no app: ask the table that hold
 # ruff: noqa: DJ008 - no screen shows them
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -262,9 +263,26 @@ BUILT_IN: tuple[Any, ...] = (
 )
 """The 14 tables of the built-in module, those that others refer to first."""
 
+BADGES: Mapping[str, Any] = {"credly": CredlyBadge, "accredible": AccredibleBadge}
+"""What a template is -> the table of its badges."""
+CONTENT_TYPES = {"credly": "credlybadgetemplate", "accredible": "accrediblegroup"}
+"""What a template is -> the model of the content type that the host's record of its badges has."""
 
 READ: tuple[Any, ...] = (*BUILT_IN, UserCredential, ContentType)
 """All that an adoption reads."""
+
+
+def badges_of(template_id: int) -> dict[str, models.QuerySet[Any]]:
+    """The badges of a template's id, by what it was: an overwritten one has those of two providers."""
+    found = ContentType.objects.filter(app_label="badges", model__in=CONTENT_TYPES.values())
+    types = dict(found.values_list("model", "pk"))
+    return {
+        kind: BADGES[kind].objects.filter(
+            usercredential_ptr__credential_id=template_id,
+            usercredential_ptr__credential_content_type_id=types.get(model),
+        )
+        for kind, model in CONTENT_TYPES.items()
+    }
 
 
 def missing(using: str = DEFAULT_DB_ALIAS) -> list[str]:

@@ -16,7 +16,7 @@ from badges.data import OPENEDX_ORIGIN, TemplateState
 from badges.host.adoption import memory, tables
 from badges.host.adoption.accounts import Accounts, AdoptedAccount
 from badges.host.adoption.outcome import Note, Outcome, Report
-from badges.models import BadgeTemplate
+from badges.models import BadgeTemplate, ProviderAccount
 
 KIND = "badge templates"
 TABLE = "badges_badgetemplate"
@@ -62,6 +62,17 @@ class Standing:
     """Why a new one stays inactive, in sentences."""
     notes: list[str] = Factory(list)
     """What a person should know, in sentences."""
+
+    @property
+    def is_issuing(self) -> bool:
+        """Whether its badges are issued at a provider, from here. One query."""
+        if self.template is not None:
+            account = self.template.account
+            return account is not None and account.is_issuing
+        planned = self.origin.account
+        if planned is None or not planned.id:
+            return planned is not None
+        return ProviderAccount.objects.filter(pk=planned.id, is_issuing=True).exists()
 
 
 @define

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser, DjangoHelpFormatter
@@ -64,31 +65,33 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
+        with _told(options["report"]):
+            if self._is_only_to_complete(options["apply"]):
+                return
             self._check_tables()
-            with stop_on_signals() as stop, contextlib.ExitStack() as stack:
-                premature = stack.enter_context(writing(options["report"])) if options["report"] else None
-                adoption = Adoption(options["apply"], premature=premature, is_stopping=lambda: stop.requested)
-                self._run(adoption, options)
-            completed = 0 if stop.requested or not is_host() else records.complete_records(apply=options["apply"])
-        except DatabaseFailure as error:
-            raise CommandError(
-                f"The database cannot be used ({type(error).__name__}). Run it again once it can; "
-                "what was adopted stays so.",
-                returncode=FAILURE,
-            ) from None
-        except OSError as error:
-            raise CommandError(
-                f"The file {options['report']} cannot be written: {error.strerror or error}.", returncode=FAILURE
-            ) from error
-        except BadgesError as error:
-            raise CommandError(str(error), returncode=FAILURE) from error
+        with _told(options["report"]), stop_on_signals() as stop, contextlib.ExitStack() as stack:
+            premature = stack.enter_context(writing(options["report"])) if options["report"] else None
+            adoption = Adoption(options["apply"], premature=premature, is_stopping=lambda: stop.requested)
+            self._run(adoption, options)
         for line in report_lines(adoption.report, applied=options["apply"]):
             self.stdout.write(line)
         self._tell_of_premature(premature, options)
         if stop.requested:
             raise CommandError("Ended by a signal; the rest is left for the next time.", returncode=FAILURE)
+        # After the report: of very many this takes a while, and whoever ends it has seen what was adopted.
+        with _told(options["report"]):
+            completed = records.complete_records(apply=options["apply"]) if is_host() else 0
         self._end(adoption.report, completed, is_applied=options["apply"])
+
+    def _is_only_to_complete(self, is_applied: bool) -> bool:
+        """Complete the host's records where the built-in module never was; whether there were any to complete."""
+        present = connection.introspection.table_names()
+        if tables.BadgeTemplate._meta.db_table in present or AdoptedRow._meta.db_table not in present or not is_host():
+            return False
+        completed = records.complete_records(apply=is_applied)
+        if completed:
+            self._end(Report(), completed, is_applied=is_applied)
+        return completed > 0
 
     def _check_tables(self) -> None:
         """Refuse to run where there is nothing to read, or nowhere to write."""
@@ -167,6 +170,25 @@ class _Formatter(DjangoHelpFormatter):
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         return text if text == EXIT_CODES else super()._fill_text(text, width, indent)
+
+
+@contextlib.contextmanager
+def _told(report: str | None) -> Iterator[None]:
+    """Say of what fails in it what to do."""
+    try:
+        yield
+    except DatabaseFailure as error:
+        raise CommandError(
+            f"The database cannot be used ({type(error).__name__}). Run it again once it can; "
+            "what was adopted stays so.",
+            returncode=FAILURE,
+        ) from None
+    except OSError as error:
+        raise CommandError(
+            f"The file {report} cannot be written: {error.strerror or error}.", returncode=FAILURE
+        ) from error
+    except BadgesError as error:
+        raise CommandError(str(error), returncode=FAILURE) from error
 
 
 def _some(names: list[str]) -> str:

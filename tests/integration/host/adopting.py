@@ -48,6 +48,7 @@ class Adoption:
     def run(self, *, apply: bool = True, is_here: bool = True, is_stopping: Any = lambda: False) -> Report:
         """Adopt, or plan."""
         report, self.premature, self.advanced = Report(), [], 0
+        account = self.here.account
         requirements = self.requirements
         if not is_here:
             requirements = {pk: Adopted(0, one.group, one.event_type) for pk, one in requirements.items()}
@@ -57,6 +58,7 @@ class Adoption:
             kind=self.kind,
             created=self.there.created,
             template=self.here if is_here else None,
+            is_issuing=account is not None and account.is_issuing if is_here else self.kind in ACCOUNTS,
             requirements=requirements,
             apply=apply,
             report=report,

@@ -264,3 +264,21 @@ def test_a_badge_of_nobodys_template_is_told(built_in: BuiltIn) -> None:
     ended = plan()
 
     assert "its template was deleted there" in ended.out
+
+
+def test_what_was_adopted_is_told_before_the_hosts_records_are_looked_at(
+    built_in: BuiltIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configured(built_in)
+
+    def failing(*, apply: bool) -> int:
+        raise OperationalError("anna@secret.example.com")
+
+    monkeypatch.setattr("badges.management.commands.adopt_builtin_badges.is_host", lambda: True)
+    monkeypatch.setattr("badges.host.records.complete_records", failing)
+
+    ended = adopt()
+
+    assert ended.status == 1
+    assert "badge templates 1" in ended.out
+    assert ended.errors.startswith("The database cannot be used (OperationalError).")

@@ -9,11 +9,25 @@ import pytest
 from django.contrib.sites.models import Site
 
 from badges.host.adoption import tables
-from badges.models import AdoptedRow, BadgeRequirement, BadgeTemplate, ConfigurationVersion, ProviderAccount
+from badges.models import (
+    AdoptedRow,
+    Badge,
+    BadgeRequirement,
+    BadgeTemplate,
+    ConfigurationVersion,
+    Delivery,
+    ProviderAccount,
+)
 from badges.processing.configuration import current_ruleset
-from tests.factories import PASSING, BadgeTemplateFactory, CredlyBadgeTemplateFactory, CredlyOrganizationFactory
+from tests.factories import (
+    PASSING,
+    BadgeTemplateFactory,
+    CredlyBadgeTemplateFactory,
+    CredlyOrganizationFactory,
+    UserFactory,
+)
 from tests.integration.host.built_in import BuiltIn
-from tests.integration.host.running import adopt
+from tests.integration.host.running import adopt, plan
 
 
 def test_a_credly_template_keeps_its_keys_and_what_it_says(built_in: BuiltIn) -> None:
@@ -263,3 +277,39 @@ def test_a_uuid_that_is_taken_is_refused(built_in: BuiltIn) -> None:
     built_in.bare_template(uuid=same, pk=10_000)
 
     assert "another template here has its UUID" in adopt().out
+
+
+def test_a_plan_knows_that_an_account_here_issues_nothing(built_in: BuiltIn) -> None:
+    """Its badges wait for nothing, neither in the plan nor once they are adopted."""
+    organization = built_in.organization()
+    CredlyOrganizationFactory(external_id=str(organization.uuid), is_issuing=False)
+    there = built_in.credly_template(organization)
+    built_in.requirement(there)
+    built_in.credly_badge(there, UserFactory().username, external_uuid=None, state="error")
+
+    planned, adopted = plan(), adopt()
+
+    assert "waiting deliveries" not in planned.out + adopted.out
+    assert Badge.objects.exists()
+    assert not Delivery.objects.exclude(status="done").exists()
+
+
+def test_what_belongs_to_a_template_that_is_not_adopted_is_counted(built_in: BuiltIn) -> None:
+    there = built_in.credly_template()
+    requirement = built_in.requirement(there)
+    built_in.penalty(there, [requirement])
+    built_in.progress(there, "anna", [requirement])
+    BadgeTemplateFactory(pk=there.pk)
+
+    ended = plan()
+
+    for kind, number in {
+        "requirements": 1,
+        "data rules": 2,
+        "penalties": 1,
+        "penalty data rules": 2,
+        "requirements that a penalty resets": 1,
+        "progress records": 1,
+        "fulfilments": 1,
+    }.items():
+        assert f"- {kind}, cannot {number}: their template is not adopted" in ended.out

@@ -14,7 +14,8 @@ from badges.data import Award, IssuedBadge
 from badges.host.adoption import awards as words
 from badges.host.adoption import tables
 from badges.host.adoption.awards import BADGES, COMPLETE, WAITING
-from badges.host.adoption.learners import NO_USER, OTHER_PROVIDER, TEMPLATE_GONE, report_orphans
+from badges.host.adoption.learners import NO_USER, OTHER_PROVIDER
+from badges.host.adoption.leftovers import TEMPLATE_GONE, report_orphans
 from badges.host.adoption.outcome import Outcome, Report
 from badges.host.adoption.progress import HERE
 from badges.issuing import tasks
@@ -326,6 +327,17 @@ def test_complete_progress_without_a_badge_is_for_somebody_to_look_at(template: 
     assert not Badge.objects.exists()
     assert told(report, COMPLETE) == {(CANNOT, words.NEVER_AWARDED): 1}
     assert [line.examples for line in report.lines() if line.kind == COMPLETE] == [(str(progress.pk),)]
+
+
+def test_complete_progress_after_a_penalty_that_hit_no_badge_is_for_somebody_to_look_at(template: Adoption) -> None:
+    """There a penalty on partial progress made a revoked badge, and nothing ever awarded it after that."""
+    earn(template, "anna")
+    template.badge("anna", status="revoked", state="created", external_uuid=None)
+
+    report = template.run()
+
+    assert not Badge.objects.exists()
+    assert told(report, COMPLETE) == {(CANNOT, words.NEVER_AWARDED): 1}
 
 
 def test_complete_progress_with_a_badge_of_here_is_all_right(template: Adoption) -> None:

@@ -12,7 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from badges.host.adoption import progress as words
 from badges.host.adoption import tables
 from badges.host.adoption.context import Stopped
-from badges.host.adoption.learners import NO_USER, TEMPLATE_GONE, report_orphans
+from badges.host.adoption.learners import NO_USER
+from badges.host.adoption.leftovers import TEMPLATE_GONE, report_orphans
 from badges.host.adoption.outcome import Outcome, Report
 from badges.host.adoption.progress import DUPLICATE, FULFILMENTS, PROGRESS
 from badges.models import Badge, BadgeProgress, BadgeRequirement, Delivery, Fulfillment

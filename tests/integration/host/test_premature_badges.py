@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import os
 import stat
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +193,19 @@ def test_the_list_of_before_stays_where_the_new_one_fails(tmp_path: Path) -> Non
         rows(row(username=None))
 
     assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to(path.with_name("other.csv"))])
+def test_what_is_there_and_no_plain_file_is_refused_and_stays(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """Else ``--report /dev/null``, run by root, would put a file in its place."""
+    path = tmp_path / "premature.csv"
+    make(path)
+
+    with pytest.raises(FileExistsError), premature.writing(path):
+        pytest.fail("It was begun.")
+
+    assert not stat.S_ISREG(path.lstat().st_mode)
     assert list(tmp_path.iterdir()) == [path]
 
 
