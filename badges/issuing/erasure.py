@@ -45,6 +45,8 @@ class Parting:
     """They were to be deleted, and cannot be: their provider does not delete, or does not take orders from here."""
     replaced: tuple[int, ...] = field(default=(), repr=False)
     """Ids of deliveries: revocations that have not been carried out, and for which deletions take the place."""
+    again: tuple[int, ...] = ()
+    """Their revocations at the providers had been given up, and are begun again."""
 
 
 def parting(badges: Iterable[Badge], wanted: AtProvider) -> Parting:
@@ -56,23 +58,24 @@ def parting(badges: Iterable[Badge], wanted: AtProvider) -> Parting:
     """
     if wanted is AtProvider.KEEP:
         return Parting()
-    revoked, deleted, left, replaced = [], [], [], []
+    revoked, deleted, left, replaced, again = [], [], [], [], []
     for badge in badges:
         if badge.is_awarded:
             revoked.append(badge.pk)
-        if wanted is not AtProvider.DELETE:
-            continue
         deliveries = {one.action: one for one in badge.deliveries.all()}
-        if not _may_be_there(badge, deliveries):
+        revocation = deliveries.get(Action.REVOKE)
+        is_leaving = wanted is AtProvider.DELETE and _may_be_there(badge, deliveries)
+        if is_leaving and _can_be_deleted(badge.template.account):
+            if _is_to_be_deleted(badge, deliveries.get(Action.DELETE)):
+                deleted.append(badge.pk)
+                if revocation is not None and revocation.status in (Status.PENDING, Status.DEAD):
+                    replaced.append(revocation.pk)
             continue
-        if not _can_be_deleted(badge.template.account):
+        if is_leaving:
             left.append(badge.pk)
-        elif _is_to_be_deleted(badge, deliveries.get(Action.DELETE)):
-            deleted.append(badge.pk)
-            revocation = deliveries.get(Action.REVOKE)
-            if revocation is not None and revocation.status in (Status.PENDING, Status.DEAD):
-                replaced.append(revocation.pk)
-    return Parting(tuple(revoked), tuple(deleted), tuple(left), tuple(replaced))
+        if revocation is not None and revocation.status == Status.DEAD:
+            again.append(badge.pk)
+    return Parting(tuple(revoked), tuple(deleted), tuple(left), tuple(replaced), tuple(again))
 
 
 def badges_of(user: Any) -> Any:
@@ -105,6 +108,9 @@ def carry_out(user: Any, wanted: AtProvider) -> Parting:
         by_staff.revoke(by_id[pk], by=None, reason=gettext("The learner was retired."))
     for pk in done.deleted:
         _queue_deletion(by_id[pk])
+    for revocation in Delivery.objects.filter(badge_id__in=done.again, action=Action.REVOKE):
+        retry_now(revocation)
+        enqueue_on_commit(revocation.own_badge.pk)
     return done
 
 

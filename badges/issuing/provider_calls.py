@@ -85,15 +85,12 @@ def revoke(delivery: Delivery) -> Done:
     """
     badge = delivery.own_badge
     provider, award = _provider_of(badge), award_of(badge)
-    external_id = badge.external_id
-    if not external_id:
-        held = provider.find_issued(award)
-        if held is None:
-            return Done(detail="The provider does not hold this badge, so there is nothing to revoke.")
-        if not held.is_valid:
-            return Done(detail="It is not valid at the provider any more.", issued=held)
-        external_id = held.external_id
-    return Done(detail="Revoked.", issued=provider.revoke(external_id, award=award, reason=REVOCATION_REASON))
+    held, why_not = _held(delivery, provider, award)
+    if held is None:
+        return Done(detail=f"{why_not}, so there is nothing to revoke.")
+    if not held.is_valid:
+        return Done(detail="It is not valid at the provider any more.", issued=held)
+    return Done(detail="Revoked.", issued=provider.revoke(held.external_id, award=award, reason=REVOCATION_REASON))
 
 
 def delete(delivery: Delivery) -> Done:
@@ -104,14 +101,10 @@ def delete(delivery: Delivery) -> Done:
     """
     badge = delivery.own_badge
     provider, award = _provider_of(badge), award_of(badge)
-    external_id = badge.external_id
-    if not external_id:
-        held = provider.find_issued(award)
-        if held is None:
-            return Done(detail="The provider does not hold this badge, so there is nothing to delete.", is_deleted=True)
-        external_id = held.external_id
-        extend_lease(delivery)
-    provider.delete(external_id, award=award)
+    held, why_not = _held(delivery, provider, award)
+    if held is None:
+        return Done(detail=f"{why_not}, so there is nothing to delete.", is_deleted=True)
+    provider.delete(held.external_id, award=award)
     return Done(detail="Deleted at the provider.", is_deleted=True)
 
 
@@ -141,6 +134,24 @@ def _provider_of(badge: Badge) -> Provider:
     if account is None:
         raise ConfigurationError(f'The template "{badge.template.name}" has no provider account any more.')
     return connect(account.as_data())
+
+
+def _held(delivery: Delivery, provider: Provider, award: Award) -> tuple[IssuedBadge | None, str]:
+    """The badge that is to be taken away at the provider, as it is known, else looked for; or why there is none.
+
+    Two learners may share an address, and then a badge at the provider: it is not taken from the one who holds it.
+    """
+    badge = delivery.own_badge
+    held: IssuedBadge | None = IssuedBadge(badge.external_id, badge.state)
+    if not badge.external_id:
+        held = provider.find_issued(award)
+        extend_lease(delivery)
+    if held is None:
+        return None, "The provider does not hold this badge"
+    same = Badge.objects.filter(external_id=held.external_id, template__account_id=badge.template.account_id)
+    if same.filter(status=Badge.Status.AWARDED).exclude(user_id=badge.user_id).exists():
+        return None, "Another learner holds this badge at the provider"
+    return held, ""
 
 
 def _valid(held: IssuedBadge | None) -> IssuedBadge | None:

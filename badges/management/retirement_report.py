@@ -9,6 +9,7 @@ from attrs import define
 from django.utils import timezone
 
 from badges.issuing.erasure import AtProvider
+from badges.issuing.health import as_sentence
 from badges.privacy.following_up import Undone, left_there, undone
 from badges.privacy.people import LMS_USER_ID
 from badges.toggles import is_badges_enabled
@@ -16,6 +17,7 @@ from badges.toggles import is_badges_enabled
 WORDS = {
     "badges_revoked": ("badge", "badges", "revoked here"),
     "deletions": ("badge", "badges", "put down for deletion at the provider"),
+    "revocations": ("revocation", "revocations", "begun again at the provider, after having been given up"),
     "deliveries_cancelled": ("delivery", "deliveries", "cancelled that would have told of the learner"),
     "applications": ("application", "applications", "deleted, with its evidence"),
     "reviews": ("review", "reviews", "freed of the reviewer's address"),
@@ -51,7 +53,10 @@ class LearnerReport:
                 verb = "would be" if self.is_dry_run else "was" if number == 1 else "were"
                 yield f"  {number} {one if number == 1 else many} {verb} {did}."
         if not any(self.counts.values()):
-            yield "  Nothing to do: nothing of the learner was found that would have to go."
+            if self.user is not None and undone(self.user):
+                yield "  Here everything is done already."
+            else:
+                yield "  Nothing to do: nothing of the learner was found that would have to go."
         if self.user is not None:
             yield from self._of_providers()
         elif self.way is not AtProvider.KEEP:
@@ -102,7 +107,8 @@ class LearnerReport:
     def _needs(self, one: Undone) -> str:
         what = f"Delivery {one.delivery_id}, a {ACTIONS[one.action]} at the provider,"
         if one.status == "dead":
-            return f"{what} was given up: {one.reason} Mend the cause, and retry it in the admin or run this again."
+            why = as_sentence(one.reason)
+            return f"{what} was given up: {why} Mend the cause, and retry it in the admin or run this again."
         if not is_badges_enabled():
             return f"{what} waits, for BADGES_ENABLED is off. Set it to True, and run deliver_badges."
         return (

@@ -12,6 +12,7 @@ from badges.issuing.erasure import AtProvider
 from badges.privacy import people
 from badges.privacy.retirement import retire
 from badges.processing import learners, retirements
+from badges.rules.schema import event_schema
 
 logger = logging.getLogger(__name__)
 
@@ -20,11 +21,16 @@ def retire_learner_of(event: IncomingEvent) -> None:
     """Retire the learner of an event: the user record, and whatever bears the names that the event has.
 
     Raises:
-        UnreadablePayload: several user records may be meant.
+        UnreadablePayload: several user records may be meant, or its learner has no username.
         django.db.Error: the database failed; another call does the rest.
     """
     learner = learners.identify(event)
     extra = {"action": "learner_retired", "event_id": str(event.event_id)}
+    if learner is None and event_schema(event.event_type).learner_path is not None:
+        raise UnreadablePayload(
+            f"Event {event.event_id} tells of a retirement, and its learner has no username. Use retire_learner "
+            "--lms-user-id, then discard this."
+        )
     if learner is None:
         logger.warning(
             "Event %s of type %s tells of a retirement and names no learner. Nothing was done.",
@@ -38,6 +44,7 @@ def retire_learner_of(event: IncomingEvent) -> None:
         user,
         usernames=(learner.username,),
         emails=(learner.email,),
+        lms_user_id=learner.lms_user_id,
         at_provider=AtProvider(get_config().retirement.at_provider),
     )
     logger.info(

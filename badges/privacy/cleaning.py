@@ -90,7 +90,7 @@ def _is_about_somebody_else(row: DeadEvent, person: Person) -> bool:
         return False
     if learner is None:
         return False
-    if learner.username.casefold() in person.usernames:
+    if learner.username.casefold() in person.usernames or learner.lms_user_id in person.lms_user_ids:
         return False
     # Several may share an address. Of a username that is nobody's any more it tells whose it was.
     return learner.email.casefold() not in person.emails or people.named(learner.username) is not None

@@ -38,7 +38,9 @@ from badges.models import (
 from badges.models.users import full_name_of, username_of
 from badges.privacy.cleaning import clean_dead_event, clean_evidence, clean_webhook, empty_employee, redacted_fields
 from badges.privacy.mentions import Person
+from badges.privacy.people import LMS_USER_ID
 from badges.privacy.rows import Rows, Values
+from badges.processing import retirements
 from badges.processing.retries import retried
 
 TELLING = (Delivery.Action.ANNOUNCE_AWARDED, Delivery.Action.ISSUE, Delivery.Action.ANNOUNCE_REVOKED)
@@ -51,6 +53,7 @@ def retire(
     *,
     usernames: Collection[str] = (),
     emails: Collection[str] = (),
+    lms_user_id: int | None = None,
     at_provider: AtProvider = AtProvider.KEEP,
     is_dry_run: bool = False,
     is_stopping: Callable[[], bool] = lambda: False,
@@ -64,6 +67,7 @@ def retire(
         user: the learner's record, as it was before it was anonymized, or after; None where there is none any more.
         usernames: other names, such as the one from before.
         emails: other addresses, such as the one from before.
+        lms_user_id: the id in the LMS, where there is no user record that has it.
         at_provider: what becomes of the learner's badges, here and at their providers.
         is_dry_run: whether to count only, what would be done.
         is_stopping: asked before each row; once true, the rest is left for another call.
@@ -71,14 +75,16 @@ def retire(
     Returns:
         What was done, in numbers; the keys are named in the documentation.
     """
-    return _Retirement(user, _person(user, usernames, emails), Rows(is_dry_run, is_stopping)).carry_out(at_provider)
+    person = _person(user, usernames, emails, lms_user_id)
+    return _Retirement(user, person, Rows(is_dry_run, is_stopping)).carry_out(at_provider)
 
 
-def _person(user: Any | None, usernames: Collection[str], emails: Collection[str]) -> Person:
+def _person(user: Any | None, usernames: Collection[str], emails: Collection[str], lms_user_id: int | None) -> Person:
     if user is None:
-        return Person.known_as(usernames, emails)
+        return Person.known_as(usernames, emails, (), (lms_user_id,))
     address = str(getattr(user, get_user_model().get_email_field_name(), "") or "")
-    return Person.known_as((username_of(user), *usernames), (address, *emails), (full_name_of(user),))
+    ids = (getattr(user, LMS_USER_ID, None), lms_user_id)
+    return Person.known_as((username_of(user), *usernames), (address, *emails), (full_name_of(user),), ids)
 
 
 @frozen
@@ -88,13 +94,18 @@ class _Retirement:
     rows: Rows
 
     def carry_out(self, at_provider: AtProvider) -> dict[str, int]:
-        rows, person = self.rows, self.person
-        # First of all: nothing is sent any more.
+        rows, person, shown = self.rows, self.person, self._shown_as_learner()
+        says_so = Q(event_type__in=retirements.event_types())
+        # First that of which others would make again, behind us, what is removed after it.
+        dead_events = rows.change(DeadEvent.objects.exclude(says_so), partial(clean_dead_event, person))
+        # What has none of these names nobody, and need not be read.
+        webhooks = rows.change(WebhookEvent.objects.filter(_may_name_somebody()), partial(clean_webhook, person))
         parting, ended = self._part(at_provider)
         return {
             "badges_revoked": len(parting.revoked),
             "deletions": len(parting.deleted),
             "not_deletable": len(parting.left),
+            "revocations": len(parting.again),
             "deliveries_cancelled": len(ended),
             "applications": rows.delete(self._applications()),
             "reviews": self._forget_reviewer(),
@@ -105,18 +116,14 @@ class _Retirement:
             ),
             "attempts": self._clean_attempts({*ended, *parting.replaced}),
             "employees": rows.change(
-                EmployeeRecord.objects.filter(self._of("user") | _is_address(EmployeeRecord, "email", person)),
-                empty_employee,
-                _delete_badges,
+                EmployeeRecord.objects.filter(self._by_link_or("email", EmployeeRecord)), empty_employee, _delete_badges
             ),
             "provider_badges": rows.delete(ProviderBadge.objects.filter(_is_address(ProviderBadge, "email", person))),
-            "dead_events": rows.change(DeadEvent.objects.all(), partial(clean_dead_event, person)),
-            # What has none of these names nobody, and need not be read.
-            "webhooks": rows.change(
-                WebhookEvent.objects.filter(_may_name_somebody()),
-                partial(clean_webhook, person),
-            ),
-            "admin_log": self._clean_admin_log(),
+            "webhooks": webhooks,
+            "admin_log": self._clean_admin_log(shown),
+            # Last, that which says that the learner retires: until all is done it can be replayed.
+            "dead_events": dead_events
+            + rows.change(DeadEvent.objects.filter(says_so), partial(clean_dead_event, person)),
         }
 
     def _of(self, path: str) -> Q:
@@ -158,8 +165,11 @@ class _Retirement:
         return {delivery.pk for delivery in ended}
 
     def _applications(self) -> QuerySet[Application]:
-        elsewhere = Q(_is_address(Application, "learner_email", self.person), user=None)
-        return Application.objects.filter(self._of("user") | elsewhere)
+        return Application.objects.filter(self._by_link_or("learner_email", Application))
+
+    def _by_link_or(self, address: str, model: type[Model]) -> Q:
+        """Whose user is the learner, or nobody, with the learner's address: several may have one."""
+        return self._of("user") | Q(_is_address(model, address, self.person), user=None)
 
     def _forget_reviewer(self) -> int:
         """Of reviews of others' applications the address goes; what they say belongs to the application."""
@@ -188,13 +198,12 @@ class _Retirement:
         found = self.rows.change(deliveries, texts)
         return found + self.rows.change(attempts, partial(named, ("detail", "reason", "exchanges")))
 
-    def _clean_admin_log(self) -> int:
+    def _clean_admin_log(self, about_learner: Collection[tuple[str, str]]) -> int:
         """Django's own log of what staff did in the admin quotes rows as they were shown: names and addresses."""
         if not apps.is_installed("django.contrib.admin"):
             return 0
         entries: Any = apps.get_model("admin", "LogEntry").objects.filter(content_type__app_label="badges")
         without_username = evolve(self.person, usernames=frozenset())
-        about_learner = self._shown_as_learner()
         shown = ("object_repr", "change_message")
 
         def texts(entry: Any) -> Values:
@@ -206,10 +215,14 @@ class _Retirement:
         return self.rows.change(entries.select_related("content_type"), texts)
 
     def _shown_as_learner(self) -> set[tuple[str, str]]:
-        """What is shown by the learner's name: the model, and the key as text."""
+        """What the log of the admin may tell of by the learner's username: the model, and the key as text."""
+        theirs: dict[type[Model], Q] = {
+            **{model: self._of("user") for model in (Badge, BadgeProgress, Application)},
+            Delivery: self._of("badge__user") | self._of("callback__badge__user"),
+        }
         found = set()
-        for model in (Badge, BadgeProgress):
-            keys = model._base_manager.filter(self._of("user")).values_list("pk", flat=True)
+        for model, whose in theirs.items():
+            keys = model._base_manager.filter(whose).values_list("pk", flat=True)
             found |= {(name, str(pk)) for pk in keys for name in _content_types(model)}
         return found
 
@@ -228,7 +241,9 @@ def _content_types(model: type[Model]) -> list[str]:
 
 
 def _may_name_somebody() -> Q:
-    found = Q(body__contains="@") | Q(body__contains="u0040") | Q(note__contains="@") | Q(last_error__contains="@")
+    found = Q(note__contains="@") | Q(last_error__contains="@")
+    for at in ("@", "u0040", "%40"):
+        found |= Q(body__contains=at)
     for key in ("user", "login", "learner"):
         found |= Q(body__icontains=key)
     return found

@@ -96,7 +96,8 @@ def _came_again(known: WebhookEvent, said: dict[str, Any]) -> int | None:
     row, now = WebhookEvent.objects.filter(pk=known.pk), timezone.now()
     row.update(times_received=F("times_received") + 1, last_received_at=now, modified=now)
     if said["is_proven"] and not known.is_proven:
-        row.filter(is_proven=False).update(**said)
+        # Not one that was discarded: a retirement may have emptied it.
+        row.filter(is_proven=False).exclude(status=Status.DISCARDED).update(**said)
     is_revived = False
     if known.status == Status.DEAD and (said["is_proven"] or not known.is_proven):
         is_revived = bool(row.filter(status=Status.DEAD).update(**as_if_new(now)))

@@ -284,7 +284,8 @@ def _apply(row: WebhookEvent, event: ProviderEvent) -> Verdict:
 
 
 def _lost(row: WebhookEvent) -> Attempt:
-    if WebhookEvent.objects.filter(pk=row.pk).exists():
+    # A retirement takes the lease as well, and nobody else has the event then.
+    if WebhookEvent.objects.filter(pk=row.pk, attempts__gt=row.attempts).exists():
         logger.warning(
             "Webhook event %s took longer than its lease, and another worker has it now. Raise "
             'BADGES_CONFIG["deliveries"]["lease"] above the longest time that the provider takes.',

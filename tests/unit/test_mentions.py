@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from badges.privacy.mentions import REMOVED, Person
 
-ANNA = Person.known_as(["anna"], ["Anna@Example.com", ""], ["Anna Maria Lee"])
+ANNA = Person.known_as(["anna"], ["Anna@Example.com", ""], ["Anna Maria Lee"], [7, None])
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,8 @@ ANNA = Person.known_as(["anna"], ["Anna@Example.com", ""], ["Anna Maria Lee"])
         [[[{"x": ["To anna@EXAMPLE.com, again."]}]]],
         {"anna@example.com": 1},
         "<anna@example.com>",
+        "https://example.com/?to=x%20anna%40example.com&at=1",
+        {"user": {"id": 7, "is_active": True, "pii": {"username": "anna-before", "email": "", "name": ""}}},
     ],
 )
 def test_an_address_anywhere_and_a_username_under_its_key_are_mentions(value: Any) -> None:
@@ -42,6 +44,13 @@ def test_an_address_anywhere_and_a_username_under_its_key_are_mentions(value: An
         {"email": "anna@example.com.au"},
         {"email": "x-anna@example.com"},
         {"name": "Anna Maria Lee"},
+        "https://example.com/?to=joanna%40example.com",
+        {"user": {"id": 8, "pii": {"username": "berta"}}},
+        {"course": {"id": 7, "name": "Physics"}},
+        {"user": {"id": True, "pii": {"username": "berta"}}},
+        {"user": {"id": [7], "pii": {"username": "berta"}}},
+        {"user": {"id": 7, "pii": {"username": "", "email": REMOVED}}},
+        REMOVED,
         None,
         7,
     ],
@@ -96,6 +105,23 @@ def test_what_mentions_the_person_is_removed_and_nothing_else() -> None:
         "user": {"username": REMOVED, "name": REMOVED, "id": 7},
         "to": [REMOVED, "b@example.com"],
     }
+
+
+def test_of_what_an_event_says_of_an_id_of_the_person_everything_personal_is_removed() -> None:
+    value = {"by": {"id": 7, "is_active": True, "pii": {"username": "anna-before", "name": "A. Lee"}}, "id": 7}
+
+    assert ANNA.without(value) == {
+        "by": {"id": 7, "is_active": True, "pii": {"username": REMOVED, "name": REMOVED}},
+        "id": 7,
+    }
+
+
+def test_a_name_that_is_a_part_of_what_stands_for_names_is_removed_once() -> None:
+    person = Person.known_as(["removed"], ["removed@example.com"])
+    shown = person.redacted("For removed (removed@example.com).")
+
+    assert shown == f"For {REMOVED} ({REMOVED})."
+    assert person.redacted(shown) == shown
 
 
 def test_texts_for_people_are_redacted() -> None:

@@ -117,6 +117,7 @@ class Command(BaseCommand):
                 user,
                 usernames=[name for name in names if name],
                 emails=options["email"],
+                lms_user_id=options["lms_user_id"],
                 at_provider=way,
                 is_dry_run=options["dry_run"],
                 is_stopping=lambda: stop.requested,

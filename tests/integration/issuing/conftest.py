@@ -10,16 +10,13 @@ import pytest
 from badges.issuing import awards
 from badges.models import Badge, BadgeTemplate
 from tests.factories import UserFactory, moment
-from tests.integration.issuing.scripted import SETTINGS, ScriptedProvider, scripted_template
+from tests.integration.issuing.scripted import ScriptedProvider, scripted_template
 
 
 @pytest.fixture
 def provider(settings: Any) -> Iterator[type[ScriptedProvider]]:
     """The scripted provider, registered and empty."""
-    settings.BADGES_CONFIG = SETTINGS
-    ScriptedProvider.reset()
-    yield ScriptedProvider
-    ScriptedProvider.reset()
+    yield from ScriptedProvider.registered(settings)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from badges.data import AccountInfo, Award, IssuedBadge, TemplatePage
 from badges.exceptions import DuplicateBadge
@@ -26,6 +26,14 @@ class ScriptedProvider(Provider):
     lose_answers: ClassVar[list[Exception]] = []
     """Errors that are raised after the work is done."""
     calls: ClassVar[list[str]] = []
+
+    @classmethod
+    def registered(cls, settings: Any) -> Iterator[type[Self]]:
+        """The only provider, and empty, before and after; for a fixture."""
+        settings.BADGES_CONFIG = {"providers": {cls.slug: f"{cls.__module__}.{cls.__qualname__}"}}
+        cls.reset()
+        yield cls
+        cls.reset()
 
     @classmethod
     def reset(cls) -> None:

@@ -20,9 +20,8 @@ from badges.issuing.reconcile_match import ours_of
 from badges.issuing.reconcile_rules import Kind, compare
 from badges.models import Badge, BadgeTemplate, Delivery, ProviderBadge
 from tests.factories import BadgeFactory, ProviderBadgeFactory, UserFactory, moment
-from tests.integration.issuing.erasing import SETTINGS, ErasingProvider
+from tests.integration.issuing.erasing import ErasingProvider
 from tests.integration.issuing.helpers import make_due
-from tests.integration.issuing.scripted import scripted_template
 
 pytestmark = pytest.mark.django_db
 Action, Status = Delivery.Action, Delivery.Status
@@ -30,15 +29,7 @@ Action, Status = Delivery.Action, Delivery.Status
 
 @pytest.fixture
 def provider(settings: Any) -> Iterator[type[ErasingProvider]]:
-    settings.BADGES_CONFIG = SETTINGS
-    ErasingProvider.reset()
-    yield ErasingProvider
-    ErasingProvider.reset()
-
-
-@pytest.fixture
-def template(provider: type[ErasingProvider]) -> BadgeTemplate:
-    return scripted_template()
+    yield from ErasingProvider.registered(settings)
 
 
 @pytest.fixture
@@ -205,6 +196,36 @@ def test_after_a_revocation_a_deletion_can_follow(badge: Badge, provider: type[E
     run_due(badge.pk)
     assert statuses(badge) == {"issue": "done", "revoke": "done", "delete": "done"}
     assert provider.held == {}
+
+
+@pytest.mark.parametrize("way", [AtProvider.REVOKE, AtProvider.DELETE])
+def test_a_badge_that_another_learner_holds_is_not_taken_from_the_other(
+    template: BadgeTemplate, badge: Badge, provider: type[ErasingProvider], way: AtProvider
+) -> None:
+    """Two share an address, and a provider that knows learners by it has one badge for both."""
+    other = awards.award(UserFactory(), {template.pk: moment(5)})[0]
+    provider.script.append(ProviderUnavailable("No answer.", outcome_unknown=True))
+    run_due(other.pk)
+    provider.held[other.uuid] = provider.held[badge.uuid]
+    calls = list(provider.calls)
+    part(other, way)
+    run_due(other.pk)
+    assert provider.calls == [*calls, "find"]
+    assert other.deliveries.get(action=way).note.startswith("Another learner holds this badge at the provider")
+    assert part(badge, way).revoked == (badge.pk,)
+    run_due(badge.pk)
+    assert provider.calls[-1] == way
+
+
+def test_a_revocation_that_was_given_up_is_begun_again(badge: Badge, provider: type[ErasingProvider]) -> None:
+    awards.revoke([badge], timezone.now())
+    provider.script.append(ProviderRejected("Not now.", status_code=422))
+    run_due(badge.pk)
+    assert statuses(badge)["revoke"] == "dead"
+    assert part(badge, AtProvider.REVOKE) == erasure.Parting(again=(badge.pk,))
+    run_due(badge.pk)
+    assert statuses(badge)["revoke"] == "done"
+    assert part(badge, AtProvider.REVOKE) == erasure.Parting()
 
 
 def test_where_nothing_can_be_deleted_it_is_revoked(badge: Badge, settings: Any) -> None:

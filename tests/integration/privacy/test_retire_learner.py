@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import django
@@ -17,25 +16,11 @@ from badges.privacy.rows import Rows
 from tests import factories
 from tests.integration.commands import Ended, run
 from tests.integration.issuing.erasing import SETTINGS, ErasingProvider
-from tests.integration.issuing.scripted import scripted_template
 from tests.integration.privacy.leaving import EMAIL, NAME, WAYS, everything, person, snapshot
 
 # The rows are changed in transactions of their own, and providers are called after them.
 ENGINE = f"django{'.' if django.VERSION >= (6, 0) else '_'}tasks.backends.dummy.DummyBackend"
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def provider(settings: Any) -> Iterator[type[ErasingProvider]]:
-    settings.BADGES_CONFIG = SETTINGS
-    ErasingProvider.reset()
-    yield ErasingProvider
-    ErasingProvider.reset()
-
-
-@pytest.fixture
-def template(provider: type[ErasingProvider], transactional_db: None) -> BadgeTemplate:
-    return scripted_template()
 
 
 @pytest.fixture
@@ -138,9 +123,9 @@ def test_the_settings_say_what_is_done_where_the_command_does_not(
 
 
 def test_what_a_provider_refuses_needs_a_person(anna: Any, provider: type[ErasingProvider]) -> None:
-    provider.script.append(ProviderRejected("No right to delete.", status_code=403))
+    provider.script.append(ProviderRejected("No right to delete", status_code=403))
     told = retire("anna", "--at-provider", "delete", status=3)
-    assert "a deletion at the provider, was given up: No right to delete." in told
+    assert "a deletion at the provider, was given up: No right to delete. Mend the cause" in told
     retire("anna", "--at-provider", "delete")
     assert provider.held == {}
 
@@ -148,6 +133,19 @@ def test_what_a_provider_refuses_needs_a_person(anna: Any, provider: type[Erasin
 def test_an_account_that_is_stopped_needs_a_person(anna: Any, provider: type[ErasingProvider]) -> None:
     provider.script.append(ProviderAuthError("The key is wrong.", status_code=401))
     assert "its account, which is stopped: The key is wrong." in retire("anna", "--at-provider", "delete", status=3)
+    again = retire("anna", "--at-provider", "delete", status=3)
+    assert "Here everything is done already." in again
+    assert "Nothing to do" not in again
+
+
+def test_a_revocation_that_was_given_up_is_begun_again_by_the_same_command(
+    anna: Any, provider: type[ErasingProvider]
+) -> None:
+    provider.script.append(ProviderRejected("Not now", status_code=422))
+    assert "a revocation at the provider, was given up: Not now." in retire("anna", "--at-provider", "revoke", status=3)
+    told = retire("anna", "--at-provider", "revoke")
+    assert "1 revocation was begun again at the provider, after having been given up." in told
+    assert [held.state for held in provider.held.values()] == ["revoked"]
 
 
 def test_what_goes_on_by_itself_is_told(anna: Any, provider: type[ErasingProvider]) -> None:
@@ -190,6 +188,12 @@ def test_a_record_that_was_anonymized_is_found_by_its_lms_user_id(anna: Any, pro
     assert f"User {anna.pk} (LMS user id 7):" in told
     assert EMAIL not in everything()
     assert provider.held == {}
+
+
+def test_a_record_that_was_anonymized_needs_no_former_names_for_events(anna: Any) -> None:
+    anna.username, anna.email, anna.full_name, anna.lms_user_id = "retired__user_1", "", "", 7
+    anna.save()
+    assert "1 dead event was emptied or redacted." in retire("--lms-user-id", "7")
 
 
 def test_somebody_without_a_user_record_is_cleaned_by_the_names_given(anna: Any, other: Any) -> None:

@@ -13,7 +13,7 @@ from openedx_events.event_bus.avro.serializer import serialize_event_data_to_byt
 from openedx_events.learning.signals import COURSE_PASSING_STATUS_UPDATED
 
 from badges.eventbus.receivers import DISPATCH_UID
-from badges.models import Application, Badge, DeadEvent, EmployeeRecord
+from badges.models import Application, Badge, BadgeTemplate, DeadEvent, EmployeeRecord
 from badges.privacy import by_event
 from badges.privacy.retirement import retire
 from badges.processing.replaying import NotPossible, discard, replay
@@ -22,7 +22,6 @@ from tests.factories import PASSING
 from tests.integration import bus_messages
 from tests.integration.eventbus.redis.bus import QUICK, Bus
 from tests.integration.issuing.erasing import SETTINGS, ErasingProvider
-from tests.integration.issuing.scripted import scripted_template
 from tests.integration.privacy.leaving import EMAIL, NAME, everything, person, snapshot
 from tests.integration.privacy.retired_signal import COURSE_RETIRED, EVENTS, LEARNER_RETIRED
 from tests.integration.processing.helpers import passes
@@ -31,20 +30,15 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture(autouse=True)
-def provider(settings: Any) -> Iterator[type[ErasingProvider]]:
-    settings.BADGES_CONFIG = {
-        **SETTINGS,
-        "consumer": QUICK,
-        "retirement": {"events": EVENTS, "at_provider": "delete"},
-    }
-    ErasingProvider.reset()
-    yield ErasingProvider
-    ErasingProvider.reset()
+def provider(provider: type[ErasingProvider], settings: Any) -> type[ErasingProvider]:
+    retirement = {"events": EVENTS, "at_provider": "delete"}
+    settings.BADGES_CONFIG = {**SETTINGS, "consumer": QUICK, "retirement": retirement}
+    return provider
 
 
 @pytest.fixture
-def anna(transactional_db: None, provider: type[ErasingProvider]) -> Any:
-    return person("anna", NAME, scripted_template())
+def anna(template: BadgeTemplate) -> Any:
+    return person("anna", NAME, template)
 
 
 @pytest.fixture
@@ -116,6 +110,13 @@ def test_where_several_may_be_meant_a_person_decides(anna: Any) -> None:
     send("ghost", id=7)
     dead = DeadEvent.objects.get(event_type=EVENTS[0])
     assert "Use retire_learner --user-id for those that are meant" in dead.error
+    assert Application.objects.filter(user=anna).exists()
+
+
+def test_one_whose_learner_has_no_username_waits_for_a_person(anna: Any) -> None:
+    send("", id=7)
+    dead = DeadEvent.objects.get(event_type=EVENTS[0])
+    assert "Use retire_learner --lms-user-id" in dead.error
     assert Application.objects.filter(user=anna).exists()
 
 

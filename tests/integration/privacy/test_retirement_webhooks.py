@@ -10,8 +10,10 @@ import pytest
 from django.utils import timezone
 
 from badges.changes import ProviderEvent
+from badges.data import Notice, WebhookRequest
 from badges.models import WebhookEvent
 from badges.privacy.retirement import retire
+from badges.webhooks.inbox import receive
 from badges.webhooks.outcomes import applied, settle
 from tests import factories
 from tests.integration.privacy.leaving import EMAIL, NAME
@@ -51,6 +53,17 @@ def test_a_worker_that_has_one_at_the_moment_writes_nothing_down(anna: Any) -> N
     assert not settle(row, applied(told, ["It was awarded."]))
     row.refresh_from_db()
     assert (row.body, row.status, row.lease_token) == ("", "discarded", None)
+
+
+def test_one_that_was_emptied_stays_empty_when_it_comes_again_with_proof(anna: Any) -> None:
+    row = factories.WebhookEventFactory(body=f'{{"email": "{EMAIL}"}}', is_proven=False)
+    retire(anna)
+    request = WebhookRequest(body=f'{{"email": "{EMAIL}"}}'.encode(), headers={})
+    notice = Notice(row.event_id, row.event_type, timezone.now(), "")
+
+    assert receive(row.account, notice, request, is_proven=True) is None
+    row.refresh_from_db()
+    assert (row.body, row.status, row.times_received) == ("", "discarded", 2)
 
 
 def test_what_was_said_of_one_does_not_name_the_learner(anna: Any) -> None:
@@ -93,6 +106,12 @@ def test_a_review_of_the_persons_own_application_is_discarded(anna: Any) -> None
 
     row.refresh_from_db()
     assert (row.body, row.status) == ("", "discarded")
+
+
+def test_an_address_in_an_address_of_the_web_is_found(anna: Any) -> None:
+    factories.WebhookEventFactory(body='{"url": "https://example.com/?to=anna%40example.com"}')
+
+    assert retire(anna)["webhooks"] == 1
 
 
 @pytest.mark.parametrize("key", ["user", "login", "learner", "requesting_user_name"])

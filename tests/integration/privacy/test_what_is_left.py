@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,8 +15,6 @@ from badges.models import BadgeTemplate, Delivery, EmployeeRecord
 from badges.models.users import username_of
 from badges.privacy.retirement import retire
 from tests import factories
-from tests.integration.issuing.erasing import SETTINGS, ErasingProvider
-from tests.integration.issuing.scripted import scripted_template
 from tests.integration.privacy.leaving import person
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,14 +38,6 @@ LEFT = {
     ("WebhookEvent", "event_id"),
 }
 TOLD_BY_CODE = {"event_type", "slug", "object_id", "external_id", "file", "media_type", "state"}
-
-
-@pytest.fixture
-def template(settings: Any, transactional_db: None) -> Iterator[BadgeTemplate]:
-    settings.BADGES_CONFIG = SETTINGS
-    ErasingProvider.reset()
-    yield scripted_template()
-    ErasingProvider.reset()
 
 
 def every_model() -> list[type[Model]]:
