@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
+from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler
 
 from badges.applications.errors import NotAllowed, NotNow
@@ -84,7 +85,7 @@ def _body(code: str, message: str, fields: Mapping[str, list[str]] | None = None
 def _flat(detail: Any, path: str = "") -> Iterator[tuple[str, list[str]]]:
     if isinstance(detail, Mapping):
         for key, value in detail.items():
-            name = "" if key == "non_field_errors" else str(key)
+            name = "" if key == api_settings.NON_FIELD_ERRORS_KEY else str(key)
             yield from _flat(value, ".".join(filter(None, [path, name])))
     elif isinstance(detail, list) and any(isinstance(item, Mapping | list) for item in detail):
         for number, item in enumerate(detail):

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from attrs import field, frozen
+from django.conf import settings
 from django.utils import translation
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -49,7 +50,7 @@ NAMES: Mapping[int, str] = {
     429: "TooMany",
 }
 _EVERYWHERE = (401, 403, 404, 429)
-_WITH_BODY = (400, 413, 415)
+_WITH_BODY = (400, 415)
 _making = threading.Lock()
 
 
@@ -58,10 +59,14 @@ class ErrorContent(serializers.Serializer[Any]):
 
     code = serializers.CharField(help_text="For programs: which error it is.")
     message = serializers.CharField(help_text="For people: a sentence, in the language of the request.")
-    fields = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))  # type: ignore[assignment]
     badge = serializers.URLField(
         required=False, help_text="Where a badge is in the way: its address, for whoever may see it."
     )
+
+    def get_fields(self) -> dict[str, Any]:
+        # As an attribute, ``fields`` is a serializer's own.
+        texts = serializers.ListField(child=serializers.CharField())
+        return {**super().get_fields(), "fields": serializers.DictField(child=texts)}
 
 
 class Error(serializers.Serializer[Any]):
@@ -110,12 +115,12 @@ def document(patterns: Sequence[Any], operations: Mapping[str, Operation], **opt
     Raises:
         ConfigurationError: an operation is not described; or what it takes or gives cannot be told.
     """
-    settings = {
+    chosen = {
         name: value
         for name, value in SPECTACULAR_DEFAULTS.items()
         if not name.startswith("SERVE_") and name != "DEFAULT_GENERATOR_CLASS"
     }
-    settings |= {
+    chosen |= {
         "OAS_VERSION": VERSION,
         "TITLE": options["title"],
         "DESCRIPTION": options["description"],
@@ -136,7 +141,7 @@ def document(patterns: Sequence[Any], operations: Mapping[str, Operation], **opt
 
     Described.operations = operations
     # The settings are the process's.
-    with _making, translation.override("en"), patched_settings(settings):
+    with _making, translation.override("en"), patched_settings(chosen):
         with GENERATOR_STATS.silence():
             generator: Any = _Generator(patterns=list(patterns), schema=Described)
             made: dict[str, Any] = generator.get_schema(public=True)
@@ -224,6 +229,8 @@ class _Schema(AutoSchema):
         if told.query or told.many:
             wrong.add(400)
         if self.method == "POST":
+            wrong.add(413)
+        if told.body is not None or told.form is not None:
             wrong.update(_WITH_BODY)
         return {**right, **{code: OpenApiResponse(Error, ERRORS[code]) for code in sorted(wrong)}}
 
@@ -253,10 +260,10 @@ class _Schema(AutoSchema):
 def _definition_of(authenticator: Any, request: Any) -> tuple[str, dict[str, Any]]:
     name = type(authenticator).__name__
     if isinstance(authenticator, SessionAuthentication):
-        from django.conf import settings  # noqa: PLC0415
-
         return name, {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME}
-    return name, {"type": "http", "scheme": "bearer", "description": f"As the project's {name} reads it."}
+    # What stands before a token: "JWT" of the LMS, say.
+    scheme = str(authenticator.authenticate_header(request) or "bearer").partition(" ")[0].lower()
+    return name, {"type": "http", "scheme": scheme, "description": f"As the project's {name} reads it."}
 
 
 def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:

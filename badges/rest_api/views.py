@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
+from django.utils.cache import patch_cache_control
 from django.utils.decorators import method_decorator
 from rest_framework.exceptions import NotFound
+from rest_framework.metadata import SimpleMetadata
 from rest_framework.negotiation import BaseContentNegotiation, DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.permissions import IsAuthenticated
@@ -33,6 +35,13 @@ class AlwaysJSON(BaseContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
+class Words(SimpleMetadata):
+    """What ``OPTIONS`` says of an address; what it takes is in the OpenAPI document, and is not what it answers."""
+
+    def determine_actions(self, request: Request, view: Any) -> dict[str, Any]:
+        return {}
+
+
 # What is done makes its own transactions, which are done again where they lose against another one.
 @method_decorator(transaction.non_atomic_requests, name="dispatch")
 class ApiViews(GenericViewSet[Any]):
@@ -46,6 +55,10 @@ class ApiViews(GenericViewSet[Any]):
     parser_classes: tuple[type[BaseParser], ...] = (DeepJSONParser,)
     renderer_classes = (JSONRenderer,)
     content_negotiation_class = AlwaysJSON
+    metadata_class = Words
+    # What the project wants of its own addresses.
+    filter_backends = ()
+    versioning_class = None
     pagination_class = Pages
     throttle_classes = (Asking,)
     # An id that no column can hold is no id.
@@ -57,6 +70,12 @@ class ApiViews(GenericViewSet[Any]):
             raise NotFound
         require_readable(request, takes_files=self.takes_files)
         super().initial(request, *args, **kwargs)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        # A cache in front of this, the project's own too, knows users by their sessions at best, and not by tokens.
+        patch_cache_control(answer, private=True, no_store=True)
+        return answer
 
     def get_exception_handler(self) -> Callable[..., Response | None]:
         return answer_to

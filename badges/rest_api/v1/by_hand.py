@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.exceptions import FieldDoesNotExist
 from django.http import Http404
 from django.utils.translation import gettext, gettext_lazy
 from rest_framework import serializers
@@ -20,7 +19,8 @@ from badges.issuing import by_staff
 from badges.models import Badge, BadgeChange, BadgeTemplate
 from badges.models.users import username_of
 from badges.processing.retries import retried
-from badges.rest_api.v1.reading import Text, user_named
+from badges.rest_api.fields import ModelSerializer
+from badges.rest_api.v1.reading import Text, lms_id_column, user_named
 from badges.rest_api.v1.telling import TemplateName
 from badges.rest_api.views import ApiViews
 
@@ -62,7 +62,7 @@ class AwardInput(WhyInput):
         return {**attrs, "learner": named[0]}
 
 
-class ChangeByHandSerializer(serializers.ModelSerializer[BadgeChange]):
+class ChangeByHandSerializer(ModelSerializer[BadgeChange]):
     """That staff awarded or revoked a badge by hand: who, when and why. ``by`` is null for the platform itself."""
 
     by = serializers.SerializerMethodField()
@@ -75,7 +75,7 @@ class ChangeByHandSerializer(serializers.ModelSerializer[BadgeChange]):
         return username_of(obj.by) if obj.by is not None else None
 
 
-class BadgeByHandSerializer(serializers.ModelSerializer[Badge]):
+class BadgeByHandSerializer(ModelSerializer[Badge]):
     """A badge that was just awarded or revoked. It says no more of the learner than whoever asked has named."""
 
     url = serializers.SerializerMethodField()
@@ -106,10 +106,12 @@ class ByHand(ApiViews):
         """Take a badge away, for good: here, on the platform and at the provider."""
         require(request, REVOKE)
         data = self.read(WhyInput, request.data)
-        badge = Badge.objects.filter(uuid=uuid).first()
-        if badge is None:
-            raise Http404
-        return self.tell_by_hand(retried(partial(by_staff.revoke, badge, by=request.user, reason=data["reason"])), 200)
+        try:
+            badge = Badge.objects.get(uuid=uuid)
+            revoked = retried(partial(by_staff.revoke, badge, by=request.user, reason=data["reason"]))
+        except Badge.DoesNotExist as error:
+            raise Http404 from error
+        return self.tell_by_hand(revoked, 200)
 
     def tell_by_hand(self, badge: Badge, status: int) -> Response:
         told = Badge.objects.select_related("template").get(pk=badge.pk)
@@ -131,12 +133,8 @@ def user_of_lms(lms_user_id: int) -> Any:
     Raises:
         ValidationError: there is none, or there are several.
     """
-    model = get_user_model()
-    try:
-        name = model._meta.get_field("lms_user_id").name
-    except FieldDoesNotExist:
-        name = "pk"
-    found = list(model._default_manager.filter(**{name: lms_user_id}, is_active=True).order_by("pk")[:2])
+    users = get_user_model()._default_manager.filter(**{lms_id_column(): lms_user_id}, is_active=True)
+    found = list(users.order_by("pk")[:2])
     if not found:
         raise serializers.ValidationError(gettext("There is no active user with this id."))
     if len(found) > 1:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema_field
@@ -22,6 +24,7 @@ from badges.models import Badge, BadgeTemplate, Delivery, DeliveryAttempt, Provi
 from badges.processing.retries import retried
 from badges.rest_api.audit import note_in_admin
 from badges.rest_api.errors import Conflict
+from badges.rest_api.fields import ModelSerializer, Time
 from badges.rest_api.keyset import Keyset
 from badges.rest_api.v1.by_hand import require
 from badges.rest_api.v1.filters import NO_UUID, Query
@@ -34,7 +37,7 @@ ACT = "badges.change_delivery"
 Status = Delivery.Status
 
 
-class AccountOfDelivery(serializers.ModelSerializer[ProviderAccount]):
+class AccountOfDelivery(ModelSerializer[ProviderAccount]):
     """The account at a provider that a delivery needs. ``stopped`` says why nothing is sent to it; else it is null."""
 
     stopped = serializers.SerializerMethodField()
@@ -48,7 +51,7 @@ class AccountOfDelivery(serializers.ModelSerializer[ProviderAccount]):
         return health.stop_reason if health is not None and health.stopped_at is not None else None
 
 
-class AttemptSerializer(serializers.ModelSerializer[DeliveryAttempt]):
+class AttemptSerializer(ModelSerializer[DeliveryAttempt]):
     """One attempt at a delivery."""
 
     class Meta:
@@ -56,7 +59,7 @@ class AttemptSerializer(serializers.ModelSerializer[DeliveryAttempt]):
         fields = ("number", "started_at", "duration_ms", "outcome", "status_code", "detail")
 
 
-class DeliverySerializer(serializers.ModelSerializer[Delivery]):
+class DeliverySerializer(ModelSerializer[Delivery]):
     """A delivery. ``badge`` is a UUID, null where it tells of an application; ``endpoint`` whom a callback tells."""
 
     badge = serializers.SerializerMethodField()
@@ -100,11 +103,11 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
     def get_endpoint(self, obj: Delivery) -> str | None:
         return obj.callback.endpoint.name if obj.callback is not None else None
 
-    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    @extend_schema_field(Time(allow_null=True))
     def get_next_attempt_at(self, obj: Delivery) -> Any:
         """Null where it is not to be attempted any more, and while a worker has it."""
         waits = obj.status == Status.PENDING
-        return serializers.DateTimeField().to_representation(obj.next_attempt_at) if waits else None
+        return Time().to_representation(obj.next_attempt_at) if waits else None
 
 
 class DeliveryWithHistory(DeliverySerializer):
@@ -176,7 +179,7 @@ class Deliveries(ApiViews):
         if "action" in query:
             rows = rows.filter(action__in=query["action"])
         if "badge" in query:
-            rows = rows.filter(Q(badge__uuid=query["badge"]) | Q(callback__badge__uuid=query["badge"]))
+            rows = rows.filter(pk__in=_about_badge(query["badge"]))
         if "template" in query:
             rows = rows.filter(
                 Q(badge__template__uuid=query["template"])
@@ -195,9 +198,7 @@ class Deliveries(ApiViews):
     def retry(self, request: Request, pk: str) -> Response:
         """Make it due now. Without a task engine it is attempted before the answer, which then says what came of it."""
         one = self._one()
-        if not retried(partial(by_hand.retry, one)).deliveries:
-            raise Conflict(gettext("This delivery is finished, or a worker has it. Nothing was changed."))
-        note_in_admin(request.user, one, gettext("Retried by hand."))
+        self._noted(one, lambda: by_hand.retry(one).deliveries, gettext("Retried by hand."))
         return Response(self.get_serializer(self.get_object()).data)
 
     @action(detail=True, methods=["post"])
@@ -205,10 +206,20 @@ class Deliveries(ApiViews):
         """End it without carrying it out, for good."""
         one = self._one()
         reason = self.read(CancelInput, request.data)["reason"]
-        if not retried(partial(by_hand.end, [int(pk)], Status.CANCELLED, reason)):
-            raise Conflict(gettext("This delivery is finished, or a worker has it. Nothing was changed."))
-        note_in_admin(request.user, one, gettext("Cancelled by hand: %(reason)s") % {"reason": reason})
+        text = gettext("Cancelled by hand: %(reason)s") % {"reason": reason}
+        self._noted(one, partial(by_hand.end, [int(pk)], Status.CANCELLED, reason), text)
         return Response(self.get_serializer(self.get_object()).data)
+
+    def _noted(self, one: QuerySet[Delivery], act: Callable[[], Any], text: str) -> None:
+        """Do it, and note who did it in the same transaction: what is begun on its commit may take long, or die."""
+
+        def transact() -> None:
+            with transaction.atomic():
+                if not act():
+                    raise Conflict(gettext("This delivery is finished, or a worker has it. Nothing was changed."))
+                note_in_admin(self.request.user, one, text)
+
+        retried(transact)
 
     def _one(self) -> QuerySet[Delivery]:
         return Delivery.objects.filter(pk=self.get_object().pk)
@@ -228,6 +239,15 @@ def template_of(delivery: Delivery) -> BadgeTemplate:
     if review is None:
         raise ValueError(f"Delivery {delivery.pk} is about nothing.")
     return review.application.template
+
+
+def _about_badge(uuid: UUID) -> list[int]:
+    """The ids of the few deliveries of a badge. Asked for at once, databases read all deliveries of all badges."""
+    own, told = (
+        Delivery.objects.filter(**{column: uuid}).order_by().values_list("pk", flat=True)
+        for column in ("badge__uuid", "callback__badge__uuid")
+    )
+    return [*own, *told]
 
 
 def _known(value: str, names: list[str], message: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What lists of badges and progress can be filtered by. What is not understood is refused, and never ignored."""
+"""What lists can be filtered by. What is not understood is refused, and never ignored."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth import get_user_model
-from django.core.exceptions import FieldDoesNotExist
 from django.utils.translation import gettext, gettext_lazy
 from rest_framework import serializers
 
 from badges.data import OPENEDX_ORIGIN
-from badges.models import Badge, BadgeTemplate
+from badges.models import Application, Badge, BadgeTemplate
 from badges.models.users import USERNAME, username_of
+from badges.rest_api.fields import Time
 from badges.rest_api.keyset import in_range
-from badges.rest_api.v1.reading import LARGEST_ID
+from badges.rest_api.v1.reading import LARGEST_ID, Text, lms_id_column
 from badges.rest_api.v1.words import is_origin
 
 PAGING = ("page_query_param", "page_size_query_param", "cursor_query_param")
@@ -52,7 +52,7 @@ class Query(serializers.Serializer[Any]):
         return super().to_internal_value({name: data[name] for name in data})
 
 
-class Moment(serializers.DateTimeField):
+class Moment(Time):
     """A time that any database can compare with; without a zone it is of the project's."""
 
     default_error_messages = {"range": gettext_lazy("The year must be between 1900 and 9000.")}
@@ -107,8 +107,23 @@ class TemplatesQuery(Query):
     takes_applications = serializers.BooleanField(required=False)
 
 
-class MyProgressQuery(Query):
-    """The learner's own progress."""
+class Unfiltered(Query):
+    """Lists that are paged, and shown whole."""
+
+
+class ApplicationsQuery(Query):
+    """Applications of all learners."""
+
+    status = Text(required=False)
+    template = serializers.UUIDField(required=False, error_messages=NO_UUID)
+    learner = Text(required=False)
+    assigned_to = Text(required=False)
+
+    def validate_status(self, value: str) -> list[str]:
+        wanted = value.split(",")
+        if unknown := sorted(set(wanted) - set(Application.Status.values)):
+            raise serializers.ValidationError(gettext('There is no status "%(status)s".') % {"status": unknown[0]})
+        return wanted
 
 
 class LearnerQuery(Query):
@@ -124,7 +139,8 @@ class LearnerQuery(Query):
     def conditions(cls, query: dict[str, Any]) -> dict[str, Any]:
         """Lookups for a checked query. None needs a join, which can make databases sort all rows for one page."""
         found: dict[str, Any] = {}
-        learner = {_learner_columns()[name]: query[name] for name in ("username", "lms_user_id") if name in query}
+        columns = {"username": USERNAME, "lms_user_id": lms_id_column()}
+        learner = {columns[name]: query[name] for name in columns if name in query}
         if learner:
             users = get_user_model()._default_manager.filter(**learner).order_by("pk")[:MOST_NAMESAKES]
             # MySQL takes letters for the same that are not, and these are other people.
@@ -176,13 +192,3 @@ class ProgressQuery(LearnerQuery):
     def conditions(cls, query: dict[str, Any]) -> dict[str, Any]:
         # "complete" is calculated, and only where somebody asks for it.
         return super().conditions(query) | ({"complete": query["complete"]} if "complete" in query else {})
-
-
-def _learner_columns() -> dict[str, str]:
-    """By what users are found; by their own id where they have none of the LMS, as in messages to providers."""
-    model = get_user_model()
-    try:
-        lms_user_id = model._meta.get_field("lms_user_id").name
-    except FieldDoesNotExist:
-        lms_user_id = "pk"
-    return {"username": USERNAME, "lms_user_id": lms_user_id}

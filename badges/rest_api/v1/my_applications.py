@@ -15,6 +15,7 @@ from badges.models import Application
 from badges.rest_api.parsing import DeepJSONParser
 from badges.rest_api.throttling import Applying, Asking
 from badges.rest_api.v1 import reading
+from badges.rest_api.v1.filters import Unfiltered
 from badges.rest_api.v1.telling import ApplicationInList, ApplicationSerializer
 from badges.rest_api.views import ApiViews
 
@@ -79,6 +80,7 @@ class MyApplications(HandingIn):
         return ApplicationInList if self.action == "list" else ApplicationSerializer
 
     def list(self, request: Request) -> Response:
+        self.read(Unfiltered, request.query_params)
         return self.page(self.get_queryset())
 
     def retrieve(self, request: Request, pk: str) -> Response:

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from badges.models import Badge, BadgeProgress, BadgeTemplate, Fulfillment
-from badges.rest_api.v1.filters import MyProgressQuery
+from badges.rest_api.v1.filters import Unfiltered
 from badges.rest_api.v1.my_badges import UUID
 from badges.rest_api.v1.standings import HeldBadge, Standing, standing
 from badges.rest_api.v1.telling_badges import StandingSerializer
@@ -65,5 +65,5 @@ class MyProgress(OfTemplates):
         return super().get_queryset().filter(Exists(begun))
 
     def list(self, request: Request) -> Response:
-        self.read(MyProgressQuery, request.query_params)
+        self.read(Unfiltered, request.query_params)
         return self.page(self.get_queryset())

@@ -19,7 +19,7 @@ from badges.rest_api.openapi import Operation, document, several
 from badges.rest_api.v1 import reading, telling, telling_badges
 from badges.rest_api.v1.by_hand import AwardInput, BadgeByHandSerializer, WhyInput
 from badges.rest_api.v1.deliveries import CancelInput, DeliveriesQuery, DeliverySerializer, DeliveryWithHistory
-from badges.rest_api.v1.filters import BadgesQuery, MyBadgesQuery, ProgressQuery, TemplatesQuery
+from badges.rest_api.v1.filters import ApplicationsQuery, BadgesQuery, MyBadgesQuery, ProgressQuery, TemplatesQuery
 
 TITLE = "Badges"
 DESCRIPTION = """\
@@ -235,7 +235,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "Applications of all learners",
         telling.ApplicationInReviewersList,
         query=[
-            reading.ListQuery,
+            ApplicationsQuery,
             several("status", Application.Status.values),
             OpenApiParameter("assigned_to", description="A username; `me`; or `nobody`.", allow_blank=False),
             OpenApiParameter("learner", description="A username.", allow_blank=False),

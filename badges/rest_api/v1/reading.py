@@ -13,8 +13,9 @@ from rest_framework.request import Request
 
 from badges.applications.evidence import NewEvidence
 from badges.applications.reviewing import Judgement
-from badges.models import Application, BadgeTemplate, Evidence
-from badges.privacy.people import named
+from badges.models import BadgeTemplate, Evidence
+from badges.privacy.people import LMS_USER_ID, knows_lms_user_ids, named
+from badges.rest_api.fields import Time
 from badges.rest_api.v1.sites import is_here
 
 LARGEST_ID = 2**63 - 1
@@ -92,7 +93,7 @@ class ReviewInput(serializers.Serializer[Any]):
     approves = serializers.BooleanField()
     comment = Text(required=False, default="", allow_blank=True)
     items = ReviewItemInput(many=True, required=False, default=list)
-    submitted_at = serializers.DateTimeField(required=False, default=None, allow_null=True)
+    submitted_at = Time(required=False, default=None, allow_null=True)
 
 
 class ReasonInput(serializers.Serializer[Any]):
@@ -110,19 +111,9 @@ class AssignmentInput(serializers.Serializer[Any]):
         return user_named(value) if value is not None else None
 
 
-class ListQuery(serializers.Serializer[Any]):
-    """The filters of the list of applications."""
-
-    status = Text(required=False)
-    template = serializers.UUIDField(required=False)
-    learner = Text(required=False)
-    assigned_to = Text(required=False)
-
-    def validate_status(self, value: str) -> list[str]:
-        wanted = value.split(",")
-        if unknown := sorted(set(wanted) - set(Application.Status.values)):
-            raise serializers.ValidationError(gettext('There is no status "%(status)s".') % {"status": unknown[0]})
-        return wanted
+def lms_id_column() -> str:
+    """Where users have their id in the LMS; their own id where they have none, as in messages to providers."""
+    return LMS_USER_ID if knows_lms_user_ids() else "pk"
 
 
 def user_named(username: str) -> Any:

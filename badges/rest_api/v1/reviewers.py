@@ -12,8 +12,9 @@ from rest_framework.response import Response
 
 from badges.applications import applying, permissions, reviewing
 from badges.models import Application, ApplicationChange, Review
-from badges.models.users import USERNAME, username_of
+from badges.privacy.people import named
 from badges.rest_api.v1 import reading
+from badges.rest_api.v1.filters import ApplicationsQuery
 from badges.rest_api.v1.my_applications import HandingIn
 from badges.rest_api.v1.telling import ApplicationForReviewers, ApplicationInReviewersList, ApplicationSerializer
 
@@ -48,15 +49,14 @@ class Applications(HandingIn):
     def list(self, request: Request) -> Response:
         if not permissions.may_see_all(request.user):
             raise PermissionDenied
-        # Of a form, which a query looks like, what is empty would count as absent.
-        query = self.read(reading.ListQuery, request.query_params.dict())
+        query = self.read(ApplicationsQuery, request.query_params)
         rows = self.get_queryset()
         if "status" in query:
             rows = rows.filter(status__in=query["status"])
         if "template" in query:
             rows = rows.filter(template__uuid=query["template"])
         if "learner" in query:
-            rows = rows.filter(**{f"user__{USERNAME}": query["learner"]})
+            rows = _of(rows, "user", query["learner"])
         if "assigned_to" in query:
             rows = self._assigned_to(rows, query["assigned_to"])
         return self.page(rows)
@@ -115,5 +115,10 @@ class Applications(HandingIn):
     def _assigned_to(self, rows: Any, who: str) -> Any:
         if who == "nobody":
             return rows.filter(assigned_to=None)
-        name = username_of(self.request.user) if who == "me" else who
-        return rows.filter(**{f"assigned_to__{USERNAME}": name})
+        return rows.filter(assigned_to=self.request.user) if who == "me" else _of(rows, "assigned_to", who)
+
+
+def _of(rows: Any, column: str, username: str) -> Any:
+    """Those of exactly this user; databases may take other spellings for the same."""
+    found = named(username)
+    return rows.filter(**{column: found}) if found is not None else rows.none()

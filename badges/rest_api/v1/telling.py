@@ -9,9 +9,10 @@ from rest_framework.reverse import reverse
 
 from badges.models import Application, ApplicationChange, BadgeTemplate, Criterion, Evidence, Review, ReviewItem
 from badges.models.users import full_name_of, username_of
+from badges.rest_api.fields import ModelSerializer
 
 
-class CriterionSerializer(serializers.ModelSerializer[Criterion]):
+class CriterionSerializer(ModelSerializer[Criterion]):
     """What applications are reviewed against."""
 
     class Meta:
@@ -19,7 +20,7 @@ class CriterionSerializer(serializers.ModelSerializer[Criterion]):
         fields = ("id", "description", "is_required")
 
 
-class CriterionForReviewers(serializers.ModelSerializer[Criterion]):
+class CriterionForReviewers(ModelSerializer[Criterion]):
     """The same, with the note for reviewers."""
 
     class Meta:
@@ -27,7 +28,7 @@ class CriterionForReviewers(serializers.ModelSerializer[Criterion]):
         fields = ("id", "description", "is_required", "note")
 
 
-class TemplateSerializer(serializers.ModelSerializer[BadgeTemplate]):
+class TemplateSerializer(ModelSerializer[BadgeTemplate]):
     """A badge that learners can apply for."""
 
     criteria = CriterionSerializer(source="review_criteria", many=True, read_only=True)
@@ -37,7 +38,7 @@ class TemplateSerializer(serializers.ModelSerializer[BadgeTemplate]):
         fields = ("uuid", "name", "description", "image_url", "skills", "awards_on_approval", "criteria")
 
 
-class TemplateName(serializers.ModelSerializer[BadgeTemplate]):
+class TemplateName(ModelSerializer[BadgeTemplate]):
     """Which badge template."""
 
     class Meta:
@@ -45,7 +46,7 @@ class TemplateName(serializers.ModelSerializer[BadgeTemplate]):
         fields = ("uuid", "name")
 
 
-class EvidenceSerializer(serializers.ModelSerializer[Evidence]):
+class EvidenceSerializer(ModelSerializer[Evidence]):
     """What a learner shows. ``file`` is the address of the API that hands the file out."""
 
     file = serializers.SerializerMethodField()
@@ -62,7 +63,7 @@ class EvidenceSerializer(serializers.ModelSerializer[Evidence]):
         return str(reverse(f"badges:v1:{view.basename}-evidence", kwargs=arguments, request=self.context["request"]))
 
 
-class ItemSerializer(serializers.ModelSerializer[ReviewItem]):
+class ItemSerializer(ModelSerializer[ReviewItem]):
     """What a review says of one criterion, as the criterion was then."""
 
     class Meta:
@@ -70,7 +71,7 @@ class ItemSerializer(serializers.ModelSerializer[ReviewItem]):
         fields = ("criterion", "description", "is_required", "is_satisfied", "comment")
 
 
-class ReviewSerializer(serializers.ModelSerializer[Review]):
+class ReviewSerializer(ModelSerializer[Review]):
     """A review, without who wrote it."""
 
     items = ItemSerializer(many=True, read_only=True)
@@ -92,7 +93,7 @@ class ReviewForReviewers(ReviewSerializer):
         return username_of(obj.author) if obj.author is not None else obj.author_email or None
 
 
-class ChangeSerializer(serializers.ModelSerializer[ApplicationChange]):
+class ChangeSerializer(ModelSerializer[ApplicationChange]):
     """A status that an application came into."""
 
     class Meta:
@@ -131,7 +132,7 @@ COMMON = ("id", "template", "status", "submitted_at", "processed_at")
 WHOLE = ("statement", "note", "evidence", "reviews", "history")
 
 
-class ApplicationInList(serializers.ModelSerializer[Application]):
+class ApplicationInList(ModelSerializer[Application]):
     """An application in its learner's list."""
 
     template = TemplateName(read_only=True)

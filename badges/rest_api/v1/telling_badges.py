@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from badges.models import Badge, BadgeTemplate, Fulfillment
 from badges.models.users import username_of
+from badges.rest_api.fields import ModelSerializer, Time
 from badges.rest_api.v1.by_hand import ChangeByHandSerializer
 from badges.rest_api.v1.standings import Standing, requirement_text
 from badges.rest_api.v1.words import provider_name, state_words, web_address
@@ -26,7 +27,7 @@ class ProviderSerializer(serializers.Serializer[BadgeTemplate]):
         return provider_name(obj.provider)
 
 
-class TemplateOfBadge(serializers.ModelSerializer[BadgeTemplate]):
+class TemplateOfBadge(ModelSerializer[BadgeTemplate]):
     """A badge template, and who issues its badges."""
 
     image_url = serializers.SerializerMethodField()
@@ -41,7 +42,7 @@ class TemplateOfBadge(serializers.ModelSerializer[BadgeTemplate]):
         return web_address(obj.image_url)
 
 
-class BadgeSerializer(serializers.ModelSerializer[Badge]):
+class BadgeSerializer(ModelSerializer[Badge]):
     """A badge, for its learner. ``state`` is the provider's own word, ``state_text`` says it in words."""
 
     state_text = serializers.SerializerMethodField()
@@ -120,7 +121,7 @@ class RequirementStandingSerializer(serializers.Serializer[Any]):
 
     text = serializers.CharField(read_only=True)
     is_fulfilled = serializers.BooleanField(read_only=True)
-    fulfilled_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    fulfilled_at = Time(read_only=True, allow_null=True)
 
 
 class GroupStandingSerializer(RequirementStandingSerializer):
@@ -163,11 +164,11 @@ class ProgressForStaff(StandingSerializer):
 
     id = serializers.IntegerField(source="progress.pk", read_only=True)
     learner = LearnerSerializer(source="progress.user", read_only=True)
-    created = serializers.DateTimeField(source="progress.created", read_only=True)
-    modified = serializers.DateTimeField(source="progress.modified", read_only=True)
+    created = Time(source="progress.created", read_only=True)
+    modified = Time(source="progress.modified", read_only=True)
 
 
-class FulfillmentSerializer(serializers.ModelSerializer[Fulfillment]):
+class FulfillmentSerializer(ModelSerializer[Fulfillment]):
     """The newest word on a requirement, and the event that said it. What concerns a person is left out."""
 
     requirement = serializers.SerializerMethodField()

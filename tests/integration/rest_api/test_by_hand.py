@@ -9,8 +9,9 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.urls import resolve
 
+from badges.issuing import by_staff
 from badges.models import Badge, BadgeChange, BadgeTemplate, Delivery
-from tests.factories import BadgeTemplateFactory, UserFactory
+from tests.factories import BadgeFactory, BadgeTemplateFactory, UserFactory
 from tests.integration.rest_api.conftest import Api
 
 pytestmark = pytest.mark.django_db
@@ -181,6 +182,22 @@ def test_nobody_is_nobody(api: Callable[..., Api]) -> None:
 
 def test_a_badge_that_is_not_there_is_not_revoked(staff: Api) -> None:
     answer = staff.post(f"{ALL}0e9a8a7c-6a0e-4a39-8f5e-2f6d1c7b9a42/revoke/", {"reason": WHY})
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+def test_a_badge_that_goes_at_this_moment_is_not_there_either(
+    staff: Api, template: BadgeTemplate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    badge = BadgeFactory(template=template)
+
+    def late(found: Badge, **more: Any) -> Badge:
+        Badge.objects.filter(pk=found.pk).delete()
+        return revoke(found, **more)
+
+    revoke = by_staff.revoke
+    monkeypatch.setattr(by_staff, "revoke", late)
+    answer = staff.post(f"{ALL}{badge.uuid}/revoke/", {"reason": WHY})
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from badges.exceptions import ProviderAuthError, ProviderUnavailable
 from badges.issuing import awards
@@ -47,6 +50,12 @@ def awarded(template: BadgeTemplate, **user: Any) -> Badge:
 
 def of(badge: Badge, action: str = Action.ISSUE) -> Delivery:
     return Delivery.objects.get(badge=badge, action=action)
+
+
+def give_up(delivery: Delivery) -> None:
+    one = Delivery.objects.filter(pk=delivery.pk)
+    one.move(Status.IN_PROGRESS, lease_token=uuid.uuid4(), leased_until=moment(60))
+    assert one.move(Status.DEAD) == 1
 
 
 def ids(answer: Any) -> set[int]:
@@ -139,12 +148,22 @@ def test_a_list_costs_the_same_however_long_it_is(
     assert numbers[0] == numbers[1]
 
 
+def test_those_of_one_badge_are_found_without_reading_all(staff: Api, issued: BadgeTemplate) -> None:
+    badge = awarded(issued)
+
+    with CaptureQueriesContext(connection) as queries:
+        assert len(ids(staff.get(ALL, badge=str(badge.uuid)))) == 2
+
+    (page,) = [one["sql"] for one in queries if " LIMIT 51" in one["sql"]]
+    assert "uuid" not in page.partition(" WHERE ")[2]
+
+
 def test_a_dead_delivery_is_tried_again(
     staff: Api, issued: BadgeTemplate, django_capture_on_commit_callbacks: Any
 ) -> None:
     badge = awarded(issued)
     delivery = of(badge)
-    Delivery.objects.filter(pk=delivery.pk).move(Status.DEAD)
+    give_up(delivery)
 
     with django_capture_on_commit_callbacks(execute=True):
         answer = staff.post(f"{ALL}{delivery.pk}/retry/")
@@ -189,6 +208,37 @@ def test_what_is_finished_is_left_alone(staff: Api, issued: BadgeTemplate, way: 
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict")
     assert of(badge).status == Status.DONE
     assert not LogEntry.objects.exists()
+
+
+@pytest.mark.parametrize("way", ["retry", "cancel"])
+def test_nothing_is_done_that_is_not_noted(
+    staff: Api, issued: BadgeTemplate, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivery = of(awarded(issued))
+    give_up(delivery)
+
+    def fail(*values: Any, **more: Any) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(LogEntry.objects, "log_actions", fail)
+    answer = staff.post(f"{ALL}{delivery.pk}/{way}/", {"reason": "Why not."})
+
+    assert answer.status_code == 500
+    delivery.refresh_from_db()
+    assert delivery.status == Status.DEAD
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_retried_is_noted_before_the_provider_is_asked(staff: Api, issued: BadgeTemplate) -> None:
+    """A call may take longer than the web server waits for the process."""
+    ScriptedProvider.script.append(ProviderUnavailable("The provider is down.", status_code=503))
+    badge = awarded(issued)
+    noted: list[int] = []
+    ScriptedProvider.script.append(lambda award: noted.append(LogEntry.objects.count()))
+
+    answer = staff.post(f"{ALL}{of(badge).pk}/retry/")
+
+    assert (answer.json()["status"], noted) == ("done", [1])
 
 
 def test_who_may_see_them_may_not_change_them(api: Callable[..., Api], issued: BadgeTemplate) -> None:

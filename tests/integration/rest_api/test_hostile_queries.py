@@ -11,7 +11,8 @@ from django.core.cache import cache
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from badges.rest_api.v1.filters import BadgesQuery, MyBadgesQuery, MyProgressQuery, ProgressQuery, TemplatesQuery
+from badges.rest_api.v1.deliveries import DeliveriesQuery
+from badges.rest_api.v1.filters import ApplicationsQuery, BadgesQuery, MyBadgesQuery, ProgressQuery, TemplatesQuery
 from tests.factories import BadgeFactory, BadgeProgressFactory, RequirementFactory
 from tests.integration.applications.helpers import person
 from tests.integration.rest_api.conftest import ROOT, Api
@@ -20,10 +21,14 @@ pytestmark = pytest.mark.django_db
 PAGES, CURSORS = ("page", "page_size"), ("cursor", "page_size")
 FILTERS = {
     "my/badges/": (*MyBadgesQuery().fields, *PAGES),
-    "my/progress/": (*MyProgressQuery().fields, *PAGES),
+    "my/progress/": PAGES,
+    "my/applications/": PAGES,
+    "application-templates/": PAGES,
     "templates/": (*TemplatesQuery().fields, *PAGES),
     "badges/": (*BadgesQuery().fields, *CURSORS),
     "progress/": (*ProgressQuery().fields, *CURSORS),
+    "applications/": (*ApplicationsQuery().fields, *PAGES),
+    "deliveries/": (*DeliveriesQuery().fields, *CURSORS),
 }
 NASTY = [
     *(
@@ -54,7 +59,7 @@ every_example = settings(max_examples=80, suppress_health_check=[HealthCheck.fun
 @pytest.fixture
 def asking(api: Callable[..., Api]) -> Api:
     """Somebody who may see everything, and has a badge and progress."""
-    someone = person("view_badge", "view_badgeprogress")
+    someone = person("view_badge", "view_badgeprogress", "view_delivery", "review_application")
     template = RequirementFactory().template
     BadgeFactory(user=someone, template=template)
     BadgeProgressFactory(user=someone, template=template)

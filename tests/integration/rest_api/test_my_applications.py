@@ -247,3 +247,7 @@ def test_with_the_feature_off_nothing_is_there(anna: Api, settings: Any) -> None
     settings.BADGES_ENABLED = False
 
     assert anna.get(MINE).status_code == 404
+
+
+def test_a_uuid_is_the_same_in_capital_letters(anna: Api, template: Any) -> None:
+    assert anna.get(f"application-templates/{str(template.uuid).upper()}/").status_code == 200

@@ -16,6 +16,7 @@ from drf_spectacular.generators import SchemaGenerator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pytest_django import Settings
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.request import Request
 from rest_framework.schemas.openapi import SchemaGenerator as DRFSchemaGenerator
 
 from badges.exceptions import ConfigurationError
@@ -140,16 +141,28 @@ class OwnToken(BaseAuthentication):
     """Known to nobody but the project."""
 
 
+class TokenOfTheLMS(BaseAuthentication):
+    """As that of the Credentials service, which takes no other word before a token."""
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'JWT realm="api"'
+
+
 def test_the_projects_own_ways_to_log_in_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ApiViews, "authentication_classes", [OwnToken, OwnSession])
+    monkeypatch.setattr(ApiViews, "authentication_classes", [OwnToken, TokenOfTheLMS, OwnSession])
 
     told = served()
 
     assert told["components"]["securitySchemes"] == {
         "OwnSession": {"type": "apiKey", "in": "cookie", "name": "sessionid"},
         "OwnToken": {"type": "http", "scheme": "bearer", "description": "As the project's OwnToken reads it."},
+        "TokenOfTheLMS": {"type": "http", "scheme": "jwt", "description": "As the project's TokenOfTheLMS reads it."},
     }
-    assert told["paths"]["/my/badges/"]["get"]["security"] == [{"OwnToken": []}, {"OwnSession": []}]
+    assert told["paths"]["/my/badges/"]["get"]["security"] == [
+        {"OwnToken": []},
+        {"TokenOfTheLMS": []},
+        {"OwnSession": []},
+    ]
     assert list(OpenAPIV31SpecValidator(told).iter_errors()) == []
 
 

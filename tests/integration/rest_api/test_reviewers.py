@@ -67,6 +67,16 @@ def test_applications_are_filtered(reviewing: Api, ruth: Any) -> None:
         assert ids(reviewing.get(ALL, **query)) == [one.pk for one in found], query
 
 
+def test_a_similar_username_shows_nobody_elses_applications(reviewing: Api) -> None:
+    """MySQL takes letters with accents for the same as those without."""
+    jose = UserFactory(username="josé")
+    own = ApplicationFactory(user=jose, assigned_to=jose)
+
+    for name in ("learner", "assigned_to"):
+        assert ids(reviewing.get(ALL, **{name: "jose"})) == []
+        assert ids(reviewing.get(ALL, **{name: "josé"})) == [own.pk]
+
+
 @pytest.mark.parametrize(
     ("query", "status"),
     [

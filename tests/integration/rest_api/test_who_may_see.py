@@ -159,11 +159,3 @@ def test_with_the_feature_off_nothing_is_there(api: Callable[..., Api], settings
     settings.BADGES_ENABLED = False
 
     assert api(person("view_badge", "view_badgeprogress")).get(path).status_code == 404
-
-
-@pytest.mark.parametrize("path", [*LEARNERS, *STAFFS])
-def test_whoever_asks_too_often_has_to_wait(api: Callable[..., Api], settings: Any, path: str) -> None:
-    settings.REST_FRAMEWORK = {"DEFAULT_THROTTLE_RATES": {"badges": "2/min"}}
-    asking = api(person("view_badge", "view_badgeprogress"))
-
-    assert [asking.get(path).status_code for _ in range(3)] == [200, 200, 429]
