@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 
 from badges.admin import delivery_texts as texts
-from badges.admin.delivery_filters import StateFilter
+from badges.admin.base import paragraphs
+from badges.admin.delivery_filters import AccountFilter, StateFilter, deliveries_link
 from badges.issuing.summary import AccountState, AccountSummary, account_summary, health_of, queues, state_of
 from badges.models import AccountHealth, Delivery, ProviderAccount
 
@@ -49,7 +48,7 @@ def health_text(account: AccountSummary, *, has_preconfigured_key: bool) -> str:
         key = gettext("Change its key in BADGES_CONFIG in the settings.")
     else:
         key = gettext("Enter a new key below.")
-    return _paragraphs(_sentences(account, key))
+    return paragraphs(_sentences(account, key))
 
 
 def waiting_text(account: AccountSummary) -> str:
@@ -60,7 +59,7 @@ def waiting_text(account: AccountSummary) -> str:
     text = ngettext(
         "%(number)d delivery, %(age)s old", "%(number)d deliveries, the oldest is %(age)s old", queue.waiting
     ) % {"number": queue.waiting, "age": texts.age(queue.oldest_at)}
-    return _deliveries_link(account.id, StateFilter.waiting, text)
+    return deliveries_link(AccountFilter, account.id, StateFilter.waiting, text)
 
 
 def dead_text(account: AccountSummary) -> str:
@@ -68,14 +67,14 @@ def dead_text(account: AccountSummary) -> str:
     if not account.queue.dead:
         return gettext("none")
     text = ngettext("%d delivery", "%d deliveries", account.queue.dead) % account.queue.dead
-    return _deliveries_link(account.id, Delivery.Status.DEAD.value, text)
+    return deliveries_link(AccountFilter, account.id, Delivery.Status.DEAD.value, text)
 
 
 def error_text(account: AccountSummary) -> str:
     """The last error, with its time. It may be over."""
     if account.last_error_at is None:
         return gettext("none")
-    return _paragraphs([texts.moment(account.last_error_at), account.last_error])
+    return paragraphs([texts.moment(account.last_error_at), account.last_error])
 
 
 def sync_text(account: AccountSummary) -> str:
@@ -86,7 +85,7 @@ def sync_text(account: AccountSummary) -> str:
     if sync.finished_at is not None:
         return gettext("finished %(time)s") % {"time": texts.moment(sync.finished_at)}
     begun = gettext("begun %(time)s, and not finished; the next one goes on from there.")
-    return _paragraphs([begun % {"time": texts.moment(sync.started_at)}, sync.last_error])
+    return paragraphs([begun % {"time": texts.moment(sync.started_at)}, sync.last_error])
 
 
 def _sentences(account: AccountSummary, change_key: str) -> list[str]:
@@ -118,14 +117,3 @@ def _sentences(account: AccountSummary, change_key: str) -> list[str]:
     if account.state is AccountState.UNUSED:
         return [gettext("It has not been called yet.")]
     return [gettext("It works.")]
-
-
-def _paragraphs(lines: Iterable[str]) -> str:
-    return format_html(
-        '<div class="badges-lines">{}</div>', format_html_join("", "<div>{}</div>", ((line,) for line in lines if line))
-    )
-
-
-def _deliveries_link(account_id: int, state: str, text: str) -> str:
-    address = reverse("admin:badges_delivery_changelist", query={"account": account_id, "state": state})
-    return format_html('<a href="{}">{}</a>', address, text)

@@ -45,6 +45,7 @@ class FilesField(forms.FileField):
 class EvidenceForm(forms.Form):
     """What is handed in, the first time or again."""
 
+    required_css_class = "required"
     statement = forms.CharField(label=_("Statement"), required=False, widget=forms.Textarea(attrs={**WIDE, "rows": 4}))
     links = forms.CharField(
         label=_("Links"),
@@ -124,16 +125,14 @@ def learner_named(said: str) -> Any:
         said: a username or an e-mail address.
 
     Raises:
-        ValidationError: there is none, or there are several.
+        ValidationError: there is none, or there are several: one's username may be another's address.
     """
     said = said.strip()
-    found = named(said)
-    if found is None or not found.is_active:
-        found = learner_by_email(said)
-    if found is None:
+    meant = {user.pk: user for user in (named(said), learner_by_email(said)) if user is not None and user.is_active}
+    if len(meant) != 1:
         text = gettext("There is no active user with this username or e-mail address, or more than one.")
         raise forms.ValidationError(text)
-    return found
+    return next(iter(meant.values()))
 
 
 @frozen

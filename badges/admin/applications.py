@@ -11,7 +11,6 @@ from django.core.exceptions import PermissionDenied
 from django.db import models as orm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.http import HttpResponseRedirect as Redirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
@@ -283,16 +282,8 @@ class ApplicationAdmin(UnwrappedScreen[Application]):
         return Redirect(self._address("change", application.pk) if may_see else reverse("admin:index"))
 
     def _form_page(self, request: HttpRequest, form: EvidenceForm, title: str) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "title": title,
-            "subtitle": None,
-            "opts": self.opts,
-            "media": self.media + form.media,
-            "form": form,
-            "may_see": self.has_view_permission(request),
-        }
-        return TemplateResponse(request, "admin/badges/application_add.html", context)
+        may_see = self.has_view_permission(request)
+        return self._page(request, "application_add", title=title, form=form, may_see=may_see)
 
     def _button(self, work: Callable[[HttpRequest, Application], HttpResponse]) -> Callable[..., HttpResponse]:
         """The view of a form on an application's page; what is refused is told there."""

@@ -11,11 +11,11 @@ from django.utils.translation import gettext_lazy as _
 from badges.admin import delivery_texts as texts
 from badges.admin.awards_by_hand import ChangeInline, RevokesByHand
 from badges.admin.base import (
+    OfLearner,
     ReadOnlyInline,
     ReadOnlyScreen,
     TemplateFilter,
     TemplateOriginFilter,
-    change_link,
     outside_link,
     user_lookups,
 )
@@ -48,7 +48,7 @@ class NotificationInline(ReadOnlyInline, TabularInline[BadgeNotification, Badge]
     readonly_fields = fields
 
 
-class BadgeAdmin(RevokesByHand, ReadOnlyScreen[Badge]):
+class BadgeAdmin(OfLearner, RevokesByHand, ReadOnlyScreen[Badge]):
     """Badges of all origins."""
 
     change_form_template = "admin/badges/badge_change_form.html"
@@ -74,14 +74,6 @@ class BadgeAdmin(RevokesByHand, ReadOnlyScreen[Badge]):
     )
     readonly_fields = fields
     inlines = (ChangeInline, DeliveryInline, NotificationInline)
-
-    @admin.display(description=_("learner"))
-    def learner(self, obj: Badge) -> str:
-        return change_link(obj.user)
-
-    @admin.display(description=_("badge template"))
-    def template_link(self, obj: Badge) -> str:
-        return change_link(obj.template)
 
     @admin.display(description=_("page at the provider"))
     def provider_page(self, obj: Badge) -> str:

@@ -10,12 +10,12 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, reverse
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from badges.admin.application_forms import learner_named
+from badges.admin.asking import reason_field
 from badges.admin.base import M, ReadOnlyInline, Screen, change_link
 from badges.admin.generic import TabularInline
 from badges.exceptions import Refused
@@ -32,7 +32,8 @@ class ChangeInline(ReadOnlyInline, TabularInline[BadgeChange, Badge]):
     """What staff did to a badge by hand: who, when and why."""
 
     model = BadgeChange
-    fields = ("action", "at", "by", "reason")
+    # The first ones are seen on a narrow window too.
+    fields = ("action", "reason", "by", "at")
     readonly_fields = fields
     ordering = ("id",)
 
@@ -43,18 +44,8 @@ class ChangeInline(ReadOnlyInline, TabularInline[BadgeChange, Badge]):
 class WhyForm(forms.Form):
     """Why a badge is awarded or revoked."""
 
-    reason = forms.CharField(
-        label=_("Reason"),
-        max_length=by_staff.LONGEST_REASON,
-        widget=forms.Textarea(attrs={"rows": 3, "class": "badges-wide"}),
-        help_text=_("It is kept with the badge and in the history of changes. Name no learner."),
-        error_messages={"required": _("Enter a reason: whoever looks at this later will want to know.")},
-    )
-
-    @property
-    def error_note(self) -> str:
-        """What stands above the form where something is wrong with it, as on the admin's own pages."""
-        return ngettext("Please correct the error below.", "Please correct the errors below.", len(self.errors))
+    required_css_class = "required"
+    reason = reason_field(_("It is kept with the badge and in the history of changes. Name no learner."))
 
 
 class AwardForm(WhyForm):
@@ -83,17 +74,8 @@ class ByHand(Screen[M]):
 
     def ask(self, request: HttpRequest, row: Any, form: WhyForm, **told: Any) -> HttpResponse:
         """Show the page; ``told`` is what stands on it."""
-        context = {
-            **self.admin_site.each_context(request),
-            "subtitle": None,
-            "opts": self.opts,
-            "media": self.media + form.media,
-            "form": form,
-            "action_address": request.path,
-            "back": self._address("change", row.pk),
-            **told,
-        }
-        return TemplateResponse(request, "admin/badges/by_hand.html", context)
+        back = self._address("change", row.pk)
+        return self._page(request, "by_hand", form=form, action_address=request.path, back=back, **told)
 
 
 class AwardsByHand(ByHand[T]):
@@ -105,14 +87,14 @@ class AwardsByHand(ByHand[T]):
 
     def award_address(self, request: HttpRequest, template: BadgeTemplate | None) -> str:
         """Where a badge of this template is awarded; empty where the user may not, or nobody can."""
-        if template is None or not template.is_active or not _may(request, AWARD):
+        if template is None or not template.is_active or not request.user.has_perm(AWARD):
             return ""
         return self._address("award", template.pk)
 
     def award_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Ask for a learner and a reason, and award the badge."""
         template = self.get_object(request, str(object_id))
-        if not self.has_view_permission(request, template) or not _may(request, AWARD):
+        if not self.has_view_permission(request, template) or not request.user.has_perm(AWARD):
             raise PermissionDenied
         if template is None:
             raise Http404
@@ -123,7 +105,7 @@ class AwardsByHand(ByHand[T]):
             try:
                 badge = retried(partial(by_staff.award, template, learner, by=request.user, reason=reason))
             except Refused as refused:
-                in_the_way = _tell(form, refused)
+                in_the_way = _tell(request, form, refused)
             else:
                 return self._awarded(request, template, badge, reason)
         return self.ask(
@@ -142,7 +124,7 @@ class AwardsByHand(ByHand[T]):
         entry: Any = badge
         self.log_addition(request, entry, gettext("Awarded by hand: %(reason)s") % {"reason": reason})
         self.message_user(request, gettext("The badge was awarded."), messages.SUCCESS)
-        if request.user.has_perm("badges.view_badge") or _may(request, REVOKE):
+        if _may_see_badges(request):
             return HttpResponseRedirect(reverse("admin:badges_badge_change", args=[badge.pk]))
         return HttpResponseRedirect(self._address("change", template.pk))
 
@@ -158,13 +140,13 @@ class RevokesByHand(ByHand[Badge]):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         badge: Badge | None = context.get("original")
-        context["may_revoke"] = badge is not None and badge.is_awarded and _may(request, REVOKE)
+        context["may_revoke"] = badge is not None and badge.is_awarded and request.user.has_perm(REVOKE)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def revoke_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Ask for a reason, and take the badge away."""
         badge = self.get_object(request, str(object_id))
-        if not self.has_view_permission(request, badge) or not _may(request, REVOKE):
+        if not self.has_view_permission(request, badge) or not request.user.has_perm(REVOKE):
             raise PermissionDenied
         if badge is None:
             raise Http404
@@ -173,8 +155,10 @@ class RevokesByHand(ByHand[Badge]):
             reason = form.cleaned_data["reason"]
             try:
                 revoked = retried(partial(by_staff.revoke, badge, by=request.user, reason=reason))
+            except Badge.DoesNotExist as gone:
+                raise Http404 from gone
             except Refused as refused:
-                _tell(form, refused)
+                _tell(request, form, refused)
             else:
                 self.log_change(request, revoked, gettext("Revoked by hand: %(reason)s") % {"reason": reason})
                 self.message_user(request, gettext("The badge was revoked."), messages.SUCCESS)
@@ -190,14 +174,16 @@ class RevokesByHand(ByHand[Badge]):
         )
 
 
-def _may(request: HttpRequest, permission: str) -> bool:
-    return bool(getattr(request.user, "has_perm", lambda name: False)(permission))
+def _may_see_badges(request: HttpRequest) -> bool:
+    return request.user.has_perm("badges.view_badge") or request.user.has_perm(REVOKE)
 
 
-def _tell(form: forms.Form, refused: Refused) -> str:
-    """Show on a form what was refused; gives a link to the badge that is in the way, if it is one."""
+def _tell(request: HttpRequest, form: forms.Form, refused: Refused) -> str:
+    """Show on a form what was refused; gives a link to the badge that is in the way, for who may see it."""
     form.add_error(refused.field if refused.field in form.fields else None, str(refused))
-    return change_link(refused.badge) if isinstance(refused, by_staff.BadgeInTheWay) else ""
+    if isinstance(refused, by_staff.BadgeInTheWay) and _may_see_badges(request):
+        return change_link(refused.badge)
+    return ""
 
 
 def _consequences_of_award(template: BadgeTemplate) -> list[str]:

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import json
 import logging
+import uuid
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.utils import unquote
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
 from django.db.models import ProtectedError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.decorators import method_decorator
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_protect
 
@@ -61,6 +66,19 @@ class Screen(ModelAdmin[M]):
         with transaction.atomic():
             super().delete_queryset(request, queryset)
 
+    def get_paginator(self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any) -> Any:
+        match = request.resolver_match
+        if queryset.model is LogEntry and match is not None:
+            queryset = self._history(unquote(match.kwargs["object_id"]))
+        return super().get_paginator(request, queryset, *args, **kwargs)
+
+    def _history(self, object_id: str) -> models.QuerySet[LogEntry]:
+        """What was done to a row, on whichever screen: that of its provider, or that of all providers."""
+        shown_as = [model for model in apps.get_models() if model._meta.concrete_model is self.opts.concrete_model]
+        types = ContentType.objects.get_for_models(*shown_as, for_concrete_models=False)
+        entries = LogEntry.objects.filter(object_id=object_id, content_type__in=list(types.values()))
+        return entries.select_related("user").order_by("action_time", "pk")
+
     def _refuse_deletion(self, request: HttpRequest, error: ProtectedError) -> HttpResponse:
         """Something began to protect a row after the confirmation page had found nothing."""
         self.message_user(request, str(error.args[0]), "error")
@@ -74,6 +92,18 @@ class Screen(ModelAdmin[M]):
         """A page of this screen that is found under ``slug``."""
         name = f"{self.opts.app_label}_{self.opts.model_name}_{slug}"
         return path(route, self.admin_site.admin_view(view), name=name)
+
+    def _page(self, request: HttpRequest, template: str, **told: Any) -> HttpResponse:
+        """A page of this screen that is none of the admin's own; ``told`` is what stands on it."""
+        context = {
+            **self.admin_site.each_context(request),
+            "subtitle": None,
+            "opts": self.opts,
+            "media": self.media,
+            "error_note": _error_note(len(told["form"].errors)) if "form" in told else "",
+            **told,
+        }
+        return TemplateResponse(request, f"admin/badges/{template}.html", context)
 
     def _log(self, request: HttpRequest, rows: Iterable[M], text: str) -> None:
         """Note in the admin's log of rows what was done with them."""
@@ -145,6 +175,32 @@ class ReadOnlyScreen(Screen[M]):
         return super().has_delete_permission(request, obj)
 
 
+class ActScreen(ReadOnlyScreen[M]):
+    """A read-only screen on which staff do something about rows, one by its page or several by the list."""
+
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        """Whether a user may: whoever may change such rows, also where nobody changes them by a form."""
+        return may_change(request.user, self.opts)
+
+    def _require_permission(self, request: HttpRequest) -> None:
+        if not self.has_act_permission(request):
+            raise PermissionDenied
+
+    def _ask_about(
+        self, request: HttpRequest, template: str, slug: str, object_id: int | None, **told: Any
+    ) -> HttpResponse:
+        """The page that asks before ``slug`` is done, to one row or to those that the page names."""
+        action = self._address(slug, object_id) if object_id is not None else self._address(f"{slug}_selected")
+        return self._page(request, template, action_address=action, back=self._origin(object_id), **told)
+
+    def _go_back(self, object_id: int | None) -> HttpResponse:
+        return HttpResponseRedirect(self._origin(object_id))
+
+    def _origin(self, object_id: int | None) -> str:
+        """Where somebody came from: the page of a row, or the list."""
+        return self._address("change", object_id) if object_id is not None else self._address("changelist")
+
+
 class ReadOnlyInline:
     """Mixin of an inline that shows what a row consists of, to whoever may see the row, and never changes it."""
 
@@ -161,9 +217,39 @@ class ReadOnlyInline:
         return True
 
 
+class OfLearner:
+    """Mixin of a screen whose rows are about a learner and a badge template: links to both."""
+
+    @admin.display(description=_("learner"))
+    def learner(self, obj: Any) -> str:
+        return change_link(obj.user)
+
+    @admin.display(description=_("badge template"))
+    def template_link(self, obj: Any) -> str:
+        return change_link(obj.template)
+
+
 def may_change(user: AbstractBaseUser | AnonymousUser, opts: Any) -> bool:
     """Whether a user has the permission to change rows of a model, whatever its screen offers."""
     return bool(getattr(user, "has_perm", lambda perm: False)(f"{opts.app_label}.change_{opts.model_name}"))
+
+
+def _error_note(number: int) -> str:
+    """What stands above a form in which so much is wrong, as on the admin's own pages."""
+    return ngettext("Please correct the error below.", "Please correct the errors below.", number)
+
+
+def id_in(text: str) -> int | None:
+    """A text from outside as the id of a row; None for what is none, or has more digits than databases take."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
+
+
+def uuid_in(text: str) -> uuid.UUID | None:
+    """A text from outside as a UUID; None for what is none."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
 
 
 def user_lookups(prefix: str) -> tuple[str, str]:
@@ -176,6 +262,12 @@ def pretty_json(value: object) -> SafeString:
     """A JSON value as people read it."""
     text = json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True, default=str)
     return format_html('<pre class="badges-json">{}</pre>', text)
+
+
+def paragraphs(lines: Iterable[str]) -> str:
+    """Lines below each other, without the empty ones."""
+    shown = format_html_join("", "<div>{}</div>", ((line,) for line in lines if line))
+    return format_html('<div class="badges-lines">{}</div>', shown)
 
 
 def change_link(obj: models.Model) -> str:
@@ -259,25 +351,30 @@ class BadgeOriginFilter(OriginFilter):
     lookup = "badge__template__provider"
 
 
-class TemplateFilter(admin.SimpleListFilter):
+class IdFilter(admin.SimpleListFilter):
+    """By a row that the listed ones refer to."""
+
+    lookup: str
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+        value = self.value()
+        if value is None:
+            return queryset
+        pk = id_in(value)
+        return queryset.none() if pk is None else queryset.filter(**{self.lookup: pk})
+
+
+class TemplateFilter(IdFilter):
     """By badge template, of those that occur; where they are many, the first ones by name and the chosen one."""
 
     title = _("badge template")
-    parameter_name = "template"
+    parameter_name = lookup = "template"
     limit = 50
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         occurring = model_admin.model._default_manager.order_by().values("template")
         templates = BadgeTemplate.objects.filter(pk__in=occurring).order_by("name", "pk").values_list("pk", "name")
         found = dict(templates[: self.limit])
-        chosen = request.GET.get(self.parameter_name, "")
-        if chosen.isdecimal() and len(chosen) < 19:
-            found.update(templates.filter(pk=int(chosen)))
+        if (chosen := id_in(request.GET.get(self.parameter_name, ""))) is not None:
+            found.update(templates.filter(pk=chosen))
         return [(str(pk), name) for pk, name in found.items()]
-
-    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
-        value = self.value()
-        if value is None:
-            return queryset
-        # An id that no column can hold matches nothing; more digits would be refused by the database.
-        return queryset.filter(template=int(value)) if value.isdecimal() and len(value) < 19 else queryset.none()

@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
@@ -21,7 +21,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from badges.admin import delivery_texts as texts
 from badges.admin.base import EMPTY, ProviderScreen
 from badges.admin.callback_forms import CallbackEndpointForm
-from badges.admin.delivery_filters import EndpointFilter, StateFilter
+from badges.admin.delivery_filters import EndpointFilter, StateFilter, deliveries_link
 from badges.exceptions import BadgesError
 from badges.issuing import callback_health
 from badges.issuing.callback_delivery import send_test
@@ -82,11 +82,11 @@ class CallbackEndpointAdmin(ProviderScreen[CallbackEndpoint]):
 
     @admin.display(description=_("waiting"))
     def waiting(self, obj: CallbackEndpoint) -> str:
-        return _deliveries_link(obj, StateFilter.waiting, _counts(obj)["open"])
+        return _deliveries(obj, StateFilter.waiting, _counts(obj)["open"])
 
     @admin.display(description=_("given up"))
     def given_up(self, obj: CallbackEndpoint) -> str:
-        return _deliveries_link(obj, Delivery.Status.DEAD.value, _counts(obj)["dead"])
+        return _deliveries(obj, Delivery.Status.DEAD.value, _counts(obj)["dead"])
 
     @admin.display(description=_("last success"))
     def last_success(self, obj: CallbackEndpoint) -> str:
@@ -119,12 +119,10 @@ class CallbackEndpointAdmin(ProviderScreen[CallbackEndpoint]):
             callback_health.wake(obj.pk)
 
     def get_urls(self) -> list[URLPattern]:
-        name = f"{self.opts.app_label}_{self.opts.model_name}"
-        wrap = self.admin_site.admin_view
         return [
             self.button("test", self._test),
-            path("<path:object_id>/secret/", wrap(self.secret_view), name=f"{name}_secret"),
-            path("<path:object_id>/new-secret/", wrap(self.new_secret_view), name=f"{name}_new_secret"),
+            self._path("<path:object_id>/secret/", self.secret_view, "secret"),
+            self._path("<path:object_id>/new-secret/", self.new_secret_view, "new_secret"),
             *super().get_urls(),
         ]
 
@@ -226,10 +224,6 @@ def _counts(endpoint: CallbackEndpoint) -> dict[str, int]:
     return counts
 
 
-def _deliveries_link(endpoint: CallbackEndpoint, state: str, number: int) -> str:
+def _deliveries(endpoint: CallbackEndpoint, state: str, number: int) -> str:
     text = ngettext("%d delivery", "%d deliveries", number) % number
-    address = reverse(
-        "admin:badges_delivery_changelist",
-        query={EndpointFilter.parameter_name: endpoint.pk, StateFilter.parameter_name: state},
-    )
-    return format_html('<a href="{}">{}</a>', address, text)
+    return deliveries_link(EndpointFilter, endpoint.pk, state, text)

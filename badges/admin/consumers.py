@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -18,7 +17,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from badges.admin.base import EMPTY, Screen
+from badges.admin.base import EMPTY, Screen, paragraphs
 from badges.admin.delivery_texts import age
 from badges.eventbus.groups import Bus, ConsumerState, Group, read_bus, state_of
 from badges.eventbus.redis.stats import GroupStats
@@ -106,7 +105,7 @@ class BusConsumerAdmin(Screen[BusConsumer]):
     def unread(self, obj: BusConsumer) -> str:
         bus = self._bus(obj)
         stats = _stats(bus)
-        return _lines(_unread(bus.groups[0], stats)) if stats is not None else _unknown(bus)
+        return paragraphs(_unread(bus.groups[0], stats)) if stats is not None else _unknown(bus)
 
     @admin.display(description=_("pending"))
     def pending(self, obj: BusConsumer) -> str:
@@ -121,7 +120,7 @@ class BusConsumerAdmin(Screen[BusConsumer]):
             return EMPTY
         text = gettext("%(name)s: %(pending)d pending, idle for %(time)s")
         now = timezone.now()
-        return _lines(
+        return paragraphs(
             text % {"name": one.name, "pending": one.pending, "time": age(now - timedelta(seconds=one.idle_seconds))}
             for one in stats.consumers
         )
@@ -146,7 +145,7 @@ def _bus_lines() -> str:
                     "<strong>{}</strong>: {}", str(group), format_html_join(" ", "{}", ((part,) for part in parts))
                 )
             )
-    return _lines([*lines, bus.error, bus.note, _dead_events()])
+    return paragraphs([*lines, bus.error, bus.note, _dead_events()])
 
 
 def _dead_events() -> str:
@@ -201,8 +200,3 @@ def _pending(stats: GroupStats) -> str:
 
 def _age(seconds: float) -> str:
     return age(timezone.now() - timedelta(seconds=seconds))
-
-
-def _lines(lines: Iterable[str]) -> str:
-    shown = format_html_join("", "<div>{}</div>", ((line,) for line in lines if line))
-    return format_html('<div class="badges-lines">{}</div>', shown)

@@ -9,17 +9,15 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db import models as orm
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import URLPattern
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from badges.admin import dead_event_forms as forms
-from badges.admin.base import ReadOnlyScreen, UnwrappedScreen, may_change
-from badges.admin.discarding import DiscardForm, IdsForm, ids_of
+from badges.admin.asking import DiscardForm, IdsForm, ids_of
+from badges.admin.base import ActScreen, UnwrappedScreen
 from badges.issuing import tasks
 from badges.models import DeadEvent
 from badges.processing import replaying
@@ -30,7 +28,7 @@ ERRORS_TOLD = 5
 Status = DeadEvent.Status
 
 
-class DeadEventActions(UnwrappedScreen[DeadEvent], ReadOnlyScreen[DeadEvent]):
+class DeadEventActions(UnwrappedScreen[DeadEvent], ActScreen[DeadEvent]):
     """The actions of the list, and the buttons of the page. Whoever may change dead events may use them."""
 
     actions = ("replay", "replay_alike", "discard")
@@ -47,10 +45,6 @@ class DeadEventActions(UnwrappedScreen[DeadEvent], ReadOnlyScreen[DeadEvent]):
         own.append(self._path("alike/", self.alike_view, "alike_selected"))
         own.append(self._path("discard/", self.discard_view, "discard_selected"))
         return [*own, *super().get_urls()]
-
-    def has_act_permission(self, request: HttpRequest) -> bool:
-        """Whether a user may replay and discard, and see personal data: whoever may change dead events."""
-        return may_change(request.user, self.opts)
 
     # Of the list.
 
@@ -110,7 +104,7 @@ class DeadEventActions(UnwrappedScreen[DeadEvent], ReadOnlyScreen[DeadEvent]):
     def alike_view(self, request: HttpRequest, object_id: int | None = None) -> HttpResponse:
         """Ask, and replay all that failed like one event, or like those that the page named."""
         self._require_permission(request)
-        examples = forms.kinds_of(DeadEvent.objects.filter(pk__in=_named(request, object_id)))
+        examples = forms.kinds_of(DeadEvent.objects.filter(pk__in=ids_of(request, object_id)))
         if request.method != "POST":
             return self._ask(request, forms.replaying(examples), "alike", object_id)
         self._replay(request, replaying.in_order(replaying.alike(*examples)))
@@ -119,7 +113,7 @@ class DeadEventActions(UnwrappedScreen[DeadEvent], ReadOnlyScreen[DeadEvent]):
     def discard_view(self, request: HttpRequest, object_id: int | None = None) -> HttpResponse:
         """Ask for a reason, and discard one event, or those that the page named."""
         self._require_permission(request)
-        ids = _named(request, object_id)
+        ids = ids_of(request, object_id)
         asked = forms.discarding(DeadEvent.objects.filter(pk__in=ids))
         form = DiscardForm(request.POST) if request.method == "POST" and asked.ids else None
         if form is None or not form.is_valid():
@@ -187,29 +181,7 @@ class DeadEventActions(UnwrappedScreen[DeadEvent], ReadOnlyScreen[DeadEvent]):
         object_id: int | None = None,
         form: DiscardForm | None = None,
     ) -> HttpResponse:
-        form_class = DiscardForm if slug == "discard" else IdsForm
-        context = {
-            **self.admin_site.each_context(request),
-            "title": asked.title,
-            "subtitle": None,
-            "opts": self.opts,
-            "media": self.media,
-            "asked": asked,
-            "form": form or form_class(initial={"ids": asked.ids}),
-            "action_address": self._address(slug, object_id) if object_id else self._address(f"{slug}_selected"),
-            "back": self._address("change", object_id) if object_id else self._address("changelist"),
-        }
-        return TemplateResponse(request, "admin/badges/dead_events_confirm.html", context)
-
-    def _require_permission(self, request: HttpRequest) -> None:
-        if not self.has_act_permission(request):
-            raise PermissionDenied
-
-    def _go_back(self, object_id: int | None) -> HttpResponse:
-        page = self._address("change", object_id) if object_id else self._address("changelist")
-        return HttpResponseRedirect(page)
-
-
-def _named(request: HttpRequest, object_id: int | None) -> list[int]:
-    """The ids that the address or the page named."""
-    return [object_id] if object_id else ids_of(request.POST.get("ids", ""))
+        shown = form or (DiscardForm if slug == "discard" else IdsForm)(initial={"ids": asked.ids})
+        return self._ask_about(
+            request, "dead_events_confirm", slug, object_id, title=asked.title, asked=asked, form=shown
+        )

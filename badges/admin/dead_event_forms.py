@@ -10,7 +10,7 @@ from django.template.defaultfilters import truncatechars
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from badges.admin.discarding import LIMIT
+from badges.admin.asking import LIMIT, SHOWN, and_more
 from badges.models import DeadEvent
 from badges.processing.replaying import alike, kind_of_failure
 
@@ -18,7 +18,6 @@ KINDS = 20
 """So many kinds are replayed at once."""
 ERRORS = 500
 """In so many different errors they are looked for: errors of one kind may differ in a number."""
-SHOWN = 20
 
 
 @frozen
@@ -66,7 +65,7 @@ def discarding(events: QuerySet[DeadEvent]) -> Confirmation:
         button=_("Discard what is listed"),
         heading=heading % len(chosen),
         lines=tuple((event, truncatechars(event.error, 120)) for event in shown),
-        not_shown=_rest(len(chosen) - len(shown)),
+        not_shown=and_more(len(chosen) - len(shown)),
         warnings=tuple(warnings),
         ids=",".join(map(str, chosen)),
     )
@@ -97,10 +96,6 @@ def replaying(examples: list[DeadEvent]) -> Confirmation:
         lines=tuple((event, _like(event, number)) for event, number in counted),
         ids=",".join(str(event.pk) for event, _number in counted),
     )
-
-
-def _rest(number: int) -> str:
-    return ngettext("and %d more", "and %d more", number) % number if number > 0 else ""
 
 
 def _like(event: DeadEvent, number: int) -> str:

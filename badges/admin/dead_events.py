@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import uuid
 from typing import Any
 
 from django.contrib import admin
@@ -15,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from badges.admin.base import EMPTY, pretty_json
+from badges.admin.base import EMPTY, id_in, pretty_json, uuid_in
 from badges.admin.dead_event_actions import DeadEventActions
 from badges.admin.masking import masked, message_text
 from badges.models import DeadEvent
@@ -47,14 +46,14 @@ class DeadEventAdmin(DeadEventActions):
 
     def get_search_results(self, request: HttpRequest, queryset: orm.QuerySet[DeadEvent], search_term: str) -> Any:
         term = search_term.strip()
-        if (found := _uuid(term)) is not None:
+        if (found := uuid_in(term)) is not None:
             # A message that could not be decoded has no event id, but its headers may tell one.
             return queryset.filter(Q(event_id=found) | Q(metadata__id=str(found))), False
         if re.fullmatch(r"[0-9]{1,20}-[0-9]{1,20}", term):
             return queryset.filter(message_id=term), False
         results, may_have_duplicates = super().get_search_results(request, queryset, search_term)
-        if term.isascii() and term.isdecimal() and len(term) < 19:
-            results |= queryset.filter(pk=int(term))
+        if (pk := id_in(term)) is not None:
+            results |= queryset.filter(pk=pk)
         return results, may_have_duplicates
 
     # What a dead event shows.
@@ -128,10 +127,3 @@ class DeadEventAdmin(DeadEventActions):
 
 def _is_revealed(event: DeadEvent) -> bool:
     return bool(vars(event).get("is_revealed"))
-
-
-def _uuid(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db import models as orm
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.defaultfilters import truncatechars
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -20,18 +18,19 @@ from django.utils.translation import gettext_lazy as _
 from badges.admin import delivery_texts as texts
 from badges.admin import ending
 from badges.admin.account_health import state_text
+from badges.admin.asking import ids_of
 from badges.admin.base import (
     EMPTY,
+    ActScreen,
     BadgeOriginFilter,
     ReadOnlyInline,
-    ReadOnlyScreen,
     change_link,
-    may_change,
+    id_in,
     outside_link,
     user_lookups,
+    uuid_in,
 )
 from badges.admin.delivery_filters import AccountFilter, AgeFilter, DueFilter, EndpointFilter, StateFilter
-from badges.admin.discarding import ids_of
 from badges.admin.generic import StackedInline
 from badges.exceptions import BadgesError
 from badges.issuing import by_hand
@@ -60,7 +59,7 @@ class AttemptInline(ReadOnlyInline, StackedInline[DeliveryAttempt, Delivery]):
         return texts.exchanges(obj.exchanges)
 
 
-class DeliveryAdmin(ReadOnlyScreen[Delivery]):
+class DeliveryAdmin(ActScreen[Delivery]):
     """The outbox."""
 
     change_form_template = "admin/badges/delivery_change_form.html"
@@ -107,12 +106,12 @@ class DeliveryAdmin(ReadOnlyScreen[Delivery]):
 
     def get_search_results(self, request: HttpRequest, queryset: orm.QuerySet[Delivery], search_term: str) -> Any:
         term = search_term.strip()
-        if (found := _uuid(term)) is not None:
+        if (found := uuid_in(term)) is not None:
             by_badge = Q(badge__uuid=found) | Q(badge__external_id__iexact=term) | Q(callback__badge__uuid=found)
             return queryset.filter(by_badge | Q(callback__message_id=found)), False
         results, may_have_duplicates = super().get_search_results(request, queryset, search_term)
-        if term.isascii() and term.isdecimal() and len(term) < 19:
-            results |= queryset.filter(pk=int(term))
+        if (pk := id_in(term)) is not None:
+            results |= queryset.filter(pk=pk)
         return results, may_have_duplicates
 
     # What a delivery shows.
@@ -179,10 +178,6 @@ class DeliveryAdmin(ReadOnlyScreen[Delivery]):
 
     # What can be done by hand.
 
-    def has_act_permission(self, request: HttpRequest) -> bool:
-        """Whether a user may retry deliveries and end them: whoever may change them."""
-        return may_change(request.user, self.opts)
-
     @admin.action(description=_("Retry now"), permissions=["act"])
     def retry(self, request: HttpRequest, queryset: orm.QuerySet[Delivery]) -> None:
         selected = queryset.count()
@@ -206,31 +201,27 @@ class DeliveryAdmin(ReadOnlyScreen[Delivery]):
         return self._ask(request, ending.plan(ending.MARK_DONE, queryset))
 
     def get_urls(self) -> list[URLPattern]:
-        name = f"{self.opts.app_label}_{self.opts.model_name}"
-        wrap = self.admin_site.admin_view
-        own = [path("<int:object_id>/retry/", wrap(self.retry_view), name=f"{name}_retry")]
-        for slug in ending.WAYS:
-            own.append(path(f"{slug}/", wrap(self.end_view), {"slug": slug}, name=f"{name}_{slug}_selected"))
-            own.append(path(f"<int:object_id>/{slug}/", wrap(self.end_view), {"slug": slug}, name=f"{name}_{slug}"))
+        own = [self._path("<int:object_id>/retry/", self.retry_view, "retry")]
+        for slug, way in ending.WAYS.items():
+            view = partial(self.end_view, way=way)
+            own.append(self._path(f"{slug}/", view, f"{slug}_selected"))
+            own.append(self._path(f"<int:object_id>/{slug}/", view, slug))
         return [*own, *super().get_urls()]
 
     def retry_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Retry one delivery; POST only."""
-        if not self.has_act_permission(request):
-            raise PermissionDenied
+        self._require_permission(request)
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         self.retry(request, self.get_queryset(request).filter(pk=object_id))
-        return HttpResponseRedirect(self._address("change", object_id))
+        return self._go_back(object_id)
 
-    def end_view(self, request: HttpRequest, slug: str, object_id: int | None = None) -> HttpResponse:
+    def end_view(self, request: HttpRequest, way: ending.Way, object_id: int | None = None) -> HttpResponse:
         """Ask for a reason, and end the deliveries that the page named: one by its address, several by their ids."""
-        if not self.has_act_permission(request):
-            raise PermissionDenied
-        way = ending.WAYS[slug]
+        self._require_permission(request)
         if request.method != "POST" and object_id is None:
-            return HttpResponseRedirect(self._address("changelist"))
-        chosen = ids_of(request.POST.get("ids", "") if object_id is None else str(object_id))
+            return self._go_back(None)
+        chosen = ids_of(request, object_id)
         plan = ending.plan(way, self.get_queryset(request).filter(pk__in=chosen))
         if request.method != "POST" or not plan.chosen:
             return self._ask(request, plan, object_id)
@@ -245,26 +236,14 @@ class DeliveryAdmin(ReadOnlyScreen[Delivery]):
             return self._ask(request, plan, object_id, form)
         self._log(request, ended, f"{way.title}: {reason}")
         self._tell_ended(request, way, len(ended), left=len(chosen) - len(ended))
-        return HttpResponseRedirect(self._address("change", object_id) if object_id else self._address("changelist"))
+        return self._go_back(object_id)
 
     def _ask(
         self, request: HttpRequest, plan: ending.Plan, object_id: int | None = None, form: Any = None
     ) -> HttpResponse:
-        back = self._address("change", object_id) if object_id else self._address("changelist")
-        context = {
-            **self.admin_site.each_context(request),
-            "title": plan.way.title,
-            "subtitle": None,
-            "opts": self.opts,
-            "media": self.media,
-            "plan": plan,
-            "form": form or plan.form_class(initial={"ids": plan.ids}),
-            "action_address": self._address(plan.way.slug, object_id)
-            if object_id
-            else self._address(f"{plan.way.slug}_selected"),
-            "back": back,
-        }
-        return TemplateResponse(request, "admin/badges/end_deliveries.html", context)
+        form = form or plan.form_class(initial={"ids": plan.ids})
+        way = plan.way
+        return self._ask_about(request, "end_deliveries", way.slug, object_id, title=way.title, plan=plan, form=form)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -333,10 +312,3 @@ class DeliveryAdmin(ReadOnlyScreen[Delivery]):
                 left,
             )
             self.message_user(request, text % left, messages.WARNING)
-
-
-def _uuid(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None

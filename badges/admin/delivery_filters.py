@@ -8,11 +8,13 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from badges.admin.base import provider_label
+from badges.admin.base import IdFilter, provider_label
 from badges.issuing import health
 from badges.issuing.callback_health import resting_endpoints
 from badges.issuing.deliveries import PROVIDER_CALLS, due
@@ -38,42 +40,37 @@ class StateFilter(admin.SimpleListFilter):
         return queryset.filter(status__in=Delivery.OPEN if value == self.waiting else [value])
 
 
-class AccountFilter(admin.SimpleListFilter):
+class AccountFilter(IdFilter):
     """By the account that a delivery needs. Announcements need none."""
 
     title = _("account")
     parameter_name = "account"
+    lookup = "badge__template__account"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         rows = ProviderAccount.objects.order_by("provider", "name").values_list("pk", "provider", "name")
         return [(str(pk), f"{name} ({provider_label(provider)})") for pk, provider, name in rows]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
-        value = self.value()
-        if value is None:
-            return queryset
-        # More digits than an id has would be refused by the database.
-        if not value.isdecimal() or len(value) > 18:
-            return queryset.none()
-        return queryset.filter(action__in=PROVIDER_CALLS, badge__template__account=int(value))
+        found = super().queryset(request, queryset)
+        return found if self.value() is None else found.filter(action__in=PROVIDER_CALLS)
 
 
-class EndpointFilter(admin.SimpleListFilter):
+class EndpointFilter(IdFilter):
     """By the endpoint that a callback goes to."""
 
     title = _("callback endpoint")
     parameter_name = "endpoint"
+    lookup = "callback__endpoint"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(str(pk), name) for pk, name in CallbackEndpoint.objects.order_by("name").values_list("pk", "name")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
-        value = self.value()
-        if value is None:
-            return queryset
-        if not value.isdecimal() or len(value) > 18:
-            return queryset.none()
-        return queryset.filter(callback__endpoint=int(value))
+
+def deliveries_link(chosen: type[IdFilter], pk: int, state: str, text: str) -> str:
+    """A link to the deliveries of an account, or to an endpoint, that are in this state."""
+    query = {str(chosen.parameter_name): pk, StateFilter.parameter_name: state}
+    return format_html('<a href="{}">{}</a>', reverse("admin:badges_delivery_changelist", query=query), text)
 
 
 class AgeFilter(admin.SimpleListFilter):

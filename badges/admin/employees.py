@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from badges.admin.base import EMPTY, ReadOnlyInline, Screen, change_link, outside_link
+from badges.admin.base import EMPTY, IdFilter, ReadOnlyInline, Screen, change_link, outside_link
 from badges.admin.generic import TabularInline
 from badges.models import EmployeeBadge, EmployeeRecord, ProviderAccount
 from badges.rules.payload import storable_text
@@ -23,25 +23,16 @@ MOST = 50
 """So many choices of a filter are shown."""
 
 
-class EmployeeAccountFilter(admin.SimpleListFilter):
+class EmployeeAccountFilter(IdFilter):
     """By account, of those that have employees."""
 
     title = _("account")
-    parameter_name = "account"
+    parameter_name = lookup = "account"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         having = EmployeeRecord.objects.order_by().values("account")
         rows = ProviderAccount.objects.filter(pk__in=having).order_by("provider", "name").values_list("pk", "name")
         return [(str(pk), name) for pk, name in rows]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[EmployeeRecord]) -> QuerySet[EmployeeRecord]:
-        value = self.value()
-        if value is None:
-            return queryset
-        # More digits than an id has would be refused by the database.
-        if not value.isascii() or not value.isdecimal() or len(value) > 18:
-            return queryset.none()
-        return queryset.filter(account=int(value))
 
 
 class WordFilter(admin.SimpleListFilter):

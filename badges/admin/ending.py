@@ -13,13 +13,11 @@ from django.db.models import Count
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from badges.admin.asking import SHOWN, IdsForm, and_more, reason_field
 from badges.issuing.by_hand import LIMIT, endable, has_lost_its_worker, may_have_reached_provider
 from badges.models import Delivery
 
 Action, Status = Delivery.Action, Delivery.Status
-
-SHOWN = 20
-LONGEST_REASON = 500
 
 
 @frozen
@@ -58,22 +56,10 @@ _LEFT = {
 }
 
 
-class ReasonForm(forms.Form):
+class ReasonForm(IdsForm):
     """Why deliveries are ended."""
 
-    reason = forms.CharField(
-        label=_("Reason"),
-        max_length=LONGEST_REASON,
-        widget=forms.Textarea(attrs={"rows": 3, "class": "badges-wide"}),
-        help_text=_("It is kept with the deliveries and in the history of changes. Name no learner."),
-        error_messages={"required": _("Enter a reason: whoever looks at this later will want to know.")},
-    )
-    ids = forms.CharField(widget=forms.HiddenInput)
-
-    @property
-    def error_note(self) -> str:
-        """What stands above the form where something is wrong with it, as on the admin's own pages."""
-        return ngettext("Please correct the error below.", "Please correct the errors below.", len(self.errors))
+    reason = reason_field(_("It is kept with the deliveries and in the history of changes. Name no learner."))
 
 
 class IssueDoneForm(ReasonForm):
@@ -89,7 +75,6 @@ class IssueDoneForm(ReasonForm):
             "the provider is searched when the badge is revoked."
         ),
     )
-    field_order = ("reason", "external_id", "ids")
 
 
 @frozen
@@ -134,8 +119,7 @@ class Plan:
     @property
     def not_shown(self) -> str:
         """How many are not named on the page."""
-        rest = len(self.chosen) - len(self.shown)
-        return ngettext("and %d more", "and %d more", rest) % rest if rest else ""
+        return and_more(len(self.chosen) - len(self.shown))
 
     @property
     def why_left(self) -> list[str]:

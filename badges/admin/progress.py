@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from badges.admin.base import (
+    OfLearner,
     ReadOnlyInline,
     ReadOnlyScreen,
     TemplateFilter,
@@ -61,7 +62,7 @@ class FulfillmentInline(ReadOnlyInline, StackedInline[Fulfillment, BadgeProgress
         return pretty_json(obj.evidence)
 
 
-class BadgeProgressAdmin(ReadOnlyScreen[BadgeProgress]):
+class BadgeProgressAdmin(OfLearner, ReadOnlyScreen[BadgeProgress]):
     """Progress records."""
 
     list_display = ("user", "template", "completion", "is_complete", "modified")
@@ -76,14 +77,6 @@ class BadgeProgressAdmin(ReadOnlyScreen[BadgeProgress]):
 
     def get_queryset(self, request: HttpRequest) -> orm.QuerySet[BadgeProgress]:
         return BadgeProgress.objects.with_completion().order_by(*self.get_ordering(request) or ("-id",))
-
-    @admin.display(description=_("learner"))
-    def learner(self, obj: BadgeProgress) -> str:
-        return change_link(obj.user)
-
-    @admin.display(description=_("badge template"))
-    def template_link(self, obj: BadgeProgress) -> str:
-        return change_link(obj.template)
 
     @admin.display(description=_("groups fulfilled"), ordering="fulfilled_count")
     def completion(self, obj: Any) -> str:

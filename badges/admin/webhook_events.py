@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import uuid
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db import models as orm
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
-from django.template.response import TemplateResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import URLPattern
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from badges.admin.base import EMPTY, ReadOnlyScreen, UnwrappedScreen, change_link, may_change, pretty_json
-from badges.admin.discarding import DiscardForm, ids_of
+from badges.admin.asking import SHOWN, DiscardForm, and_more, ids_of
+from badges.admin.base import EMPTY, ActScreen, UnwrappedScreen, change_link, pretty_json, uuid_in
 from badges.admin.masking import MASK, masked
 from badges.models import WebhookEvent
 from badges.webhooks import by_hand
@@ -27,7 +24,7 @@ ADDRESSES = frozenset({"learner", "author"})
 Status = WebhookEvent.Status
 
 
-class WebhookEventAdmin(UnwrappedScreen[WebhookEvent], ReadOnlyScreen[WebhookEvent]):
+class WebhookEventAdmin(UnwrappedScreen[WebhookEvent], ActScreen[WebhookEvent]):
     """What providers sent."""
 
     change_form_template = "admin/badges/webhook_event_change_form.html"
@@ -58,14 +55,9 @@ class WebhookEventAdmin(UnwrappedScreen[WebhookEvent], ReadOnlyScreen[WebhookEve
         return events if is_page else events.defer("body", "headers")
 
     def get_search_results(self, request: HttpRequest, queryset: orm.QuerySet[WebhookEvent], search_term: str) -> Any:
-        try:
-            return queryset.filter(event_id=str(uuid.UUID(search_term.strip()))), False
-        except ValueError:
-            return super().get_search_results(request, queryset, search_term)
-
-    def has_act_permission(self, request: HttpRequest) -> bool:
-        """Whether a user may replay and discard: whoever may change webhook events."""
-        return may_change(request.user, self.opts)
+        if (found := uuid_in(search_term.strip())) is not None:
+            return queryset.filter(event_id=str(found)), False
+        return super().get_search_results(request, queryset, search_term)
 
     # What an event shows.
 
@@ -128,12 +120,12 @@ class WebhookEventAdmin(UnwrappedScreen[WebhookEvent], ReadOnlyScreen[WebhookEve
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         self.replay(request, WebhookEvent.objects.filter(pk=object_id))
-        return HttpResponseRedirect(self._address("change", object_id))
+        return self._go_back(object_id)
 
     def discard_view(self, request: HttpRequest, object_id: int | None = None) -> HttpResponse:
         """Ask for a reason, and discard one event, or those that the page named."""
         self._require_permission(request)
-        ids = [object_id] if object_id is not None else ids_of(request.POST.get("ids", ""))
+        ids = ids_of(request, object_id)
         form = DiscardForm(request.POST) if request.method == "POST" else None
         if form is None or not form.is_valid():
             return self._ask(request, ids, form, object_id)
@@ -143,32 +135,25 @@ class WebhookEventAdmin(UnwrappedScreen[WebhookEvent], ReadOnlyScreen[WebhookEve
         self._log(request, chosen, gettext("Discarded: %(reason)s") % {"reason": reason})
         text = ngettext("%d webhook event was discarded.", "%d webhook events were discarded.", done)
         self.message_user(request, text % done, messages.SUCCESS if done else messages.INFO)
-        return HttpResponseRedirect(self._address("change", object_id) if object_id else self._address("changelist"))
+        return self._go_back(object_id)
 
     def _ask(
         self, request: HttpRequest, ids: list[int], form: DiscardForm | None = None, object_id: int | None = None
     ) -> HttpResponse:
         chosen = list(_discardable(ids))
         number = len(chosen)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": gettext("Discard webhook events"),
-            "subtitle": None,
-            "opts": self.opts,
-            "media": self.media,
-            "heading": ngettext("%d webhook event will be discarded", "%d webhook events will be discarded", number)
-            % number,
-            "events": chosen[:20],
-            "more": ngettext("and %d more", "and %d more", number - 20) % (number - 20) if number > 20 else "",
-            "form": form or DiscardForm(initial={"ids": ",".join(str(event.pk) for event in chosen)}),
-            "action_address": self._address("discard", object_id) if object_id else self._address("discard_selected"),
-            "back": self._address("change", object_id) if object_id else self._address("changelist"),
-        }
-        return TemplateResponse(request, "admin/badges/webhook_events_discard.html", context)
-
-    def _require_permission(self, request: HttpRequest) -> None:
-        if not self.has_act_permission(request):
-            raise PermissionDenied
+        heading = ngettext("%d webhook event will be discarded", "%d webhook events will be discarded", number)
+        return self._ask_about(
+            request,
+            "webhook_events_discard",
+            "discard",
+            object_id,
+            title=gettext("Discard webhook events"),
+            heading=heading % number,
+            events=chosen[:SHOWN],
+            more=and_more(number - SHOWN),
+            form=form or DiscardForm(initial={"ids": ",".join(str(event.pk) for event in chosen)}),
+        )
 
 
 def _discardable(ids: list[int]) -> orm.QuerySet[WebhookEvent]:

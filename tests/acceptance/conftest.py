@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
 
 from demo.sandbox.process import RunningSandbox, running_sandbox
+from tests.acceptance.pages import logged_in
 from tests.databases import drop_databases
 from tests.servers import services_are_required
 
@@ -37,6 +40,13 @@ def browser() -> Iterator[Browser]:
         started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield started
         started.close()
+
+
+@pytest.fixture(params=[True, False], ids=["with-javascript", "without-javascript"])
+def admin(request: pytest.FixtureRequest, browser: Browser, live_server: LiveServer, admin_user: Any) -> Iterator[Page]:
+    """The admin in a narrow window, logged in: with scripts, and once more without."""
+    with logged_in(browser, live_server.url, has_scripts=request.param) as page:
+        yield page
 
 
 @pytest.fixture(scope="module")

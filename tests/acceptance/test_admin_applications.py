@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from pytest_django import Settings
-from pytest_django.live_server_helper import LiveServer
 
 from badges.applications import applying
 from badges.models import Application, Badge
-from tests.acceptance.pages import logged_in
+from tests.acceptance.pages import fits
 from tests.factories import BadgeTemplateFactory, CriterionFactory, UserFactory
 
 pytestmark = [pytest.mark.any_database, pytest.mark.django_db(transaction=True)]
-NARROW = 390
 
 
-@pytest.fixture(params=[True, False], ids=["with-javascript", "without-javascript"])
-def admin(
-    request: pytest.FixtureRequest,
-    browser: Browser,
-    live_server: LiveServer,
-    admin_user: Any,
-    settings: Settings,
-    tmp_path: Path,
-) -> Iterator[Page]:
+@pytest.fixture(autouse=True)
+def media(settings: Settings, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = str(tmp_path / "media")
-    context = browser.new_context(
-        base_url=live_server.url, java_script_enabled=request.param, viewport={"width": NARROW, "height": 800}
-    )
-    yield logged_in(context)
-    context.close()
-
-
-def fits(page: Page) -> bool:
-    """Whether a narrow window shows the page without scrolling to the side."""
-    page.wait_for_load_state()
-    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
 def test_an_application_from_the_first_to_the_badge(admin: Page, tmp_path: Path) -> None:

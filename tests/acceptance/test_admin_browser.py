@@ -13,22 +13,16 @@ from badges import models
 from demo.sandbox.process import RunningSandbox
 from demo.sandbox.seed import LARGE_ORGANIZATION_ID, LARGE_ORGANIZATION_TOKEN, MANY, ORGANIZATION_ID, ORGANIZATION_TOKEN
 from tests import factories
-from tests.acceptance.pages import logged_in
+from tests.acceptance.pages import NARROW, WIDE, assert_usable, logged_in
 from tests.factories import CCX_PASSING, COURSE, PASSING
 
 pytestmark = [pytest.mark.any_database, pytest.mark.django_db(transaction=True)]
-NARROW = 360
 
 
 @pytest.fixture
 def admin(browser: Browser, live_server: LiveServer, admin_user: Any, configured: RunningSandbox) -> Iterator[Page]:
-    """A page that is logged in, at the admin's index."""
-    context = browser.new_context(base_url=live_server.url)
-    failures: list[str] = []
-    context.on("weberror", lambda error: failures.append(str(error.error)))
-    yield logged_in(context)
-    context.close()
-    assert failures == []
+    with logged_in(browser, live_server.url, WIDE) as page:
+        yield page
 
 
 def add_organization(page: Page, identifier: str, key: str) -> None:
@@ -161,19 +155,7 @@ def rows_of_every_screen() -> dict[str, int]:
     }
 
 
-UNLABELLED = """() => [...document.querySelectorAll('#content input, #content select, #content textarea')]
-    .filter(input => input.type !== 'hidden' && input.type !== 'submit' && input.offsetParent)
-    .filter(input => !(input.labels && input.labels.length) && !input.getAttribute('aria-label'))
-    .map(input => input.name)"""
-
-
 def test_every_screen_fits_a_narrow_window_and_labels_its_inputs(admin: Page) -> None:
     admin.set_viewport_size({"width": NARROW, "height": 800})
     for model, pk in rows_of_every_screen().items():
-        for address in (f"/admin/badges/{model}/", f"/admin/badges/{model}/{pk}/change/"):
-            answer = admin.goto(address)
-            assert answer is not None
-            assert answer.status == 200, address
-            admin.wait_for_load_state()
-            assert admin.evaluate("document.documentElement.scrollWidth") <= NARROW, f"{address} scrolls sideways"
-            assert admin.evaluate(UNLABELLED) == [], address
+        assert_usable(admin, [f"/admin/badges/{model}/", f"/admin/badges/{model}/{pk}/change/"])

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from playwright.sync_api import Browser, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Locator, Page, expect
 
-from badges.models import Badge, BadgeChange
-from tests.acceptance.pages import logged_in
-from tests.acceptance.test_admin_applications import NARROW, fits
-from tests.factories import BadgeTemplateFactory, UserFactory
+from badges.models import Badge, BadgeChange, Delivery
+from tests.acceptance.pages import NARROW, WIDE, assert_usable, fits
+from tests.factories import BadgeFactory, BadgeTemplateFactory, CredlyBadgeTemplateFactory, DeliveryFactory, UserFactory
 
 pytestmark = [pytest.mark.any_database, pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture(params=[True, False], ids=["with-javascript", "without-javascript"])
-def admin(request: pytest.FixtureRequest, browser: Browser, live_server: LiveServer, admin_user: Any) -> Iterator[Page]:
-    context = browser.new_context(
-        base_url=live_server.url, java_script_enabled=request.param, viewport={"width": NARROW, "height": 800}
-    )
-    yield logged_in(context)
-    context.close()
 
 
 def seen(page: Page, name: str) -> None:
@@ -90,3 +78,36 @@ def test_a_badge_is_awarded_and_revoked_by_hand(admin: Page, admin_user: Any) ->
         (admin_user.pk, str(badge.pk), "Awarded by hand: Took part in the trial."),
         (admin_user.pk, str(badge.pk), "Revoked by hand: It was another Anna."),
     ]
+
+
+@pytest.mark.parametrize("admin", [True], ids=["with-javascript"], indirect=True)
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+def test_long_names_and_long_words_fit_the_window_and_stand_beside_no_button(admin: Page, width: int) -> None:
+    template = CredlyBadgeTemplateFactory(name="<b>Programming</b> & " + "Introduction" * 12, image_url="")
+    learner = UserFactory(username="a" * 40 + "@" + "b" * 60 + ".example.com")
+    badge = BadgeFactory(template=template, user=learner)
+    badge.changes.create(action=BadgeChange.Action.AWARDED, reason="https://example.com/" + "x" * 400)
+    deletion = DeliveryFactory(badge=badge, action=Delivery.Action.DELETE, last_error="y" * 300)
+    admin.set_viewport_size({"width": width, "height": 800})
+
+    assert_usable(
+        admin,
+        [
+            f"/admin/badges/credlybadgetemplate/{template.pk}/change/",
+            f"/admin/badges/credlybadgetemplate/{template.pk}/award/",
+            f"/admin/badges/badge/{badge.pk}/revoke/",
+            f"/admin/badges/delivery/{deletion.pk}/change/",
+            f"/admin/badges/delivery/{deletion.pk}/cancel/",
+            f"/admin/badges/credlybadge/{badge.pk}/change/",
+        ],
+    )
+    seen(admin, f"long-{width}")
+    heading, tools = edges(admin.get_by_role("heading", name="Introduction")), edges(admin.locator(".object-tools"))
+    assert heading["bottom"] <= tools["top"] or heading["right"] <= tools["left"]
+    assert edges(admin.locator(".field-learner .readonly"))["right"] <= width
+    assert edges(admin.locator("#changes-group td.field-reason"))["right"] <= width
+
+
+def edges(shown: Locator) -> dict[str, float]:
+    """Where something stands in the window, in pixels."""
+    return dict(shown.evaluate("shown => shown.getBoundingClientRect().toJSON()"))

@@ -3,41 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from pytest_django import Settings
-from pytest_django.live_server_helper import LiveServer
 from standardwebhooks import Webhook
 
 from badges.models import CallbackEndpoint
 from tests import factories
-from tests.acceptance.pages import logged_in
-from tests.acceptance.test_admin_deliveries import UNLABELLED
+from tests.acceptance.pages import assert_usable, fits
 from tests.integration.callbacks.conftest import PRIVATE
 from tests.integration.callbacks.receiver import Receiver, receiving
 
 pytestmark = [pytest.mark.any_database, pytest.mark.django_db(transaction=True)]
-NARROW = 390
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def receiver(settings: Settings) -> Iterator[Receiver]:
     settings.BADGES_CONFIG = {"callbacks": PRIVATE}
     with receiving() as running:
         yield running
-
-
-@pytest.fixture(params=[True, False], ids=["with-javascript", "without-javascript"])
-def admin(
-    request: pytest.FixtureRequest, browser: Browser, live_server: LiveServer, admin_user: Any, receiver: Receiver
-) -> Iterator[Page]:
-    context = browser.new_context(
-        base_url=live_server.url, java_script_enabled=request.param, viewport={"width": NARROW, "height": 800}
-    )
-    yield logged_in(context)
-    context.close()
 
 
 def test_an_endpoint_is_entered_tried_and_its_secret_handed_over(admin: Page, receiver: Receiver) -> None:
@@ -78,22 +63,18 @@ def test_the_pages_fit_a_narrow_window_and_label_their_inputs(admin: Page) -> No
         failures=7,
     )
     delivery = factories.CallbackDeliveryFactory(callback__endpoint=endpoint, last_error="z" * 300)
-    for address in (
-        "/admin/badges/callbackendpoint/",
-        "/admin/badges/callbackendpoint/add/",
-        f"/admin/badges/callbackendpoint/{endpoint.pk}/change/",
-        "/admin/badges/delivery/",
-        f"/admin/badges/delivery/{delivery.pk}/change/",
-        f"/admin/badges/delivery/{delivery.pk}/cancel/",
-    ):
-        answer = admin.goto(address)
-        assert answer is not None
-        assert answer.status == 200, address
-        admin.wait_for_load_state()
-        assert admin.evaluate("document.documentElement.scrollWidth") <= NARROW, f"{address} scrolls sideways"
-        assert admin.evaluate(UNLABELLED) == [], address
+    assert_usable(
+        admin,
+        [
+            "/admin/badges/callbackendpoint/",
+            "/admin/badges/callbackendpoint/add/",
+            f"/admin/badges/callbackendpoint/{endpoint.pk}/change/",
+            "/admin/badges/delivery/",
+            f"/admin/badges/delivery/{delivery.pk}/change/",
+            f"/admin/badges/delivery/{delivery.pk}/cancel/",
+        ],
+    )
     admin.goto(f"/admin/badges/callbackendpoint/{endpoint.pk}/change/")
     admin.get_by_role("button", name="Show the secret").press("Enter")
     expect(admin.locator("#badgekit-secret")).to_be_visible()
-    admin.wait_for_load_state()
-    assert admin.evaluate("document.documentElement.scrollWidth") <= NARROW
+    assert fits(admin)

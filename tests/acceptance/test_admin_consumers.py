@@ -19,18 +19,17 @@ from badges.eventbus.kinds import DURABLE_CONSUMER
 from badges.eventbus.redis.stats import connect
 from badges.models import BusConsumer
 from tests import factories
-from tests.acceptance.pages import logged_in
+from tests.acceptance.pages import NARROW, WIDE, fits, logged_in
 
 pytestmark = [pytest.mark.any_database, pytest.mark.django_db(transaction=True)]
 GROUP = "credentials-service-consumers"
 ERROR = "The database could not be reached: OperationalError at badges/processing/pipeline.py:211. " * 3
 
 
-@pytest.fixture(params=[1280, 400], ids=["wide", "narrow"])
+@pytest.fixture(params=[WIDE, NARROW], ids=["wide", "narrow"])
 def admin(request: pytest.FixtureRequest, browser: Browser, live_server: LiveServer, admin_user: Any) -> Iterator[Page]:
-    context = browser.new_context(base_url=live_server.url, viewport={"width": request.param, "height": 800})
-    yield logged_in(context)
-    context.close()
+    with logged_in(browser, live_server.url, request.param) as page:
+        yield page
 
 
 @pytest.fixture
@@ -64,11 +63,11 @@ def test_an_operator_sees_who_reads_and_who_is_gone_and_forgets_what_is_gone(adm
     admin.goto("/admin/badges/busconsumer/")
     expect(admin.locator(".badges-bus")).to_contain_text("4 unread events, the oldest is 3 hours old.")
     expect(admin.locator(".field-state")).to_have_text(["running", "not seen for 20 minutes", "stopped 3 days ago"])
-    is_as_wide_as_the_window(admin)
+    assert fits(admin)
 
     admin.goto(f"/admin/badges/busconsumer/{row.pk}/change/")
     expect(admin.locator(".form-row.field-pending")).to_contain_text("1 event, 3 hours old")
-    is_as_wide_as_the_window(admin)
+    assert fits(admin)
 
     admin.go_back()
     admin.get_by_role("link", name="2 dead events wait").click()
@@ -83,9 +82,3 @@ def test_an_operator_sees_who_reads_and_who_is_gone_and_forgets_what_is_gone(adm
     admin.get_by_role("button", name="Yes").press("Enter")
     expect(admin.locator(".messagelist")).to_contain_text("deleted 1 consumer")
     expect(admin.locator("#result_list tbody tr")).to_have_count(2)
-
-
-def is_as_wide_as_the_window(page: Page) -> None:
-    """Nothing but a table in its own scrolling box is wider than the window."""
-    page.wait_for_load_state()
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
-from playwright.sync_api import Browser, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, expect
 
 from badges.exceptions import UnreadableMessage, UnreadablePayload
 from badges.models import Badge, DeadEvent
 from badges.processing.dead_events import incoming, park, park_message
 from tests import factories
-from tests.acceptance.pages import logged_in
+from tests.acceptance.pages import fits
 from tests.integration.bus_messages import fields, origin
 
 pytestmark = [pytest.mark.any_database, pytest.mark.django_db(transaction=True)]
-NARROW = 390
-
-
-@pytest.fixture(params=[True, False], ids=["with-javascript", "without-javascript"])
-def admin(request: pytest.FixtureRequest, browser: Browser, live_server: LiveServer, admin_user: Any) -> Iterator[Page]:
-    context = browser.new_context(
-        base_url=live_server.url, java_script_enabled=request.param, viewport={"width": NARROW, "height": 800}
-    )
-    yield logged_in(context)
-    context.close()
 
 
 def parked(username: str = "anna", error: str = "It was too early.") -> DeadEvent:
     data = factories.passing_status(username)
     return park(incoming(factories.metadata(), {"course_passing_status": data}), UnreadablePayload(error))
-
-
-def fits(page: Page) -> bool:
-    """Whether a narrow window shows the page without scrolling to the side."""
-    page.wait_for_load_state()
-    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
 def test_a_dead_event_is_looked_at_discarded_put_back_and_replayed(admin: Page) -> None:

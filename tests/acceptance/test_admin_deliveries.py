@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, expect
 
 from badges.issuing.sweep import sweep
 from badges.models import AccountHealth, CredlyOrganization, Delivery, DeliveryAttempt, TemplateSync
 from demo.sandbox.process import RunningSandbox
 from demo.sandbox.seed import ORGANIZATION_ID, ORGANIZATION_TOKEN, template_id
 from tests import factories
-from tests.acceptance.pages import logged_in
+from tests.acceptance.pages import assert_usable
 
-pytestmark = [pytest.mark.any_database, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.any_database,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("configured"),
+]
 Action, Status = Delivery.Action, Delivery.Status
-NARROW = 390
-
-
-@pytest.fixture(params=[True, False], ids=["with-javascript", "without-javascript"])
-def admin(
-    request: pytest.FixtureRequest,
-    browser: Browser,
-    live_server: LiveServer,
-    admin_user: Any,
-    configured: RunningSandbox,
-) -> Iterator[Page]:
-    context = browser.new_context(
-        base_url=live_server.url, java_script_enabled=request.param, viewport={"width": NARROW, "height": 800}
-    )
-    yield logged_in(context)
-    context.close()
 
 
 def badges_to_issue(number: int, key: str) -> CredlyOrganization:
@@ -115,12 +100,6 @@ def test_a_dead_delivery_is_retried_from_its_page(admin: Page, configured: Runni
     assert ORGANIZATION_TOKEN not in admin.content()
 
 
-UNLABELLED = """() => [...document.querySelectorAll('#content input, #content select, #content textarea')]
-    .filter(input => input.type !== 'hidden' && input.type !== 'submit' && input.offsetParent)
-    .filter(input => !(input.labels && input.labels.length) && !input.getAttribute('aria-label'))
-    .map(input => input.name)"""
-
-
 def bad_night() -> list[str]:
     """Rows with texts as long as they get; the addresses of the pages that show them."""
     organization = badges_to_issue(2, key=ORGANIZATION_TOKEN)
@@ -179,13 +158,7 @@ def bad_night() -> list[str]:
 
 @pytest.mark.parametrize("admin", [True], ids=["with-javascript"], indirect=True)
 def test_the_pages_of_a_bad_night_fit_a_narrow_window_and_label_their_inputs(admin: Page) -> None:
-    for address in bad_night():
-        answer = admin.goto(address)
-        assert answer is not None
-        assert answer.status == 200, address
-        admin.wait_for_load_state()
-        assert admin.evaluate("document.documentElement.scrollWidth") <= NARROW, f"{address} scrolls sideways"
-        assert admin.evaluate(UNLABELLED) == [], address
+    assert_usable(admin, bad_night())
 
 
 @pytest.mark.parametrize("admin", [True], ids=["with-javascript"], indirect=True)

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, expect
 
 from badges.models import EmployeeRecord
 from tests import factories
-from tests.acceptance.pages import logged_in
+from tests.acceptance.pages import fits
 
 pytestmark = [pytest.mark.any_database, pytest.mark.django_db(transaction=True)]
-NARROW = 390
-
-
-@pytest.fixture(params=[True, False], ids=["with-javascript", "without-javascript"])
-def admin(request: pytest.FixtureRequest, browser: Browser, live_server: LiveServer, admin_user: Any) -> Iterator[Page]:
-    context = browser.new_context(
-        base_url=live_server.url, java_script_enabled=request.param, viewport={"width": NARROW, "height": 800}
-    )
-    yield logged_in(context)
-    context.close()
 
 
 @pytest.fixture
@@ -50,12 +38,6 @@ def employee() -> Any:
             issued_at=factories.EPOCH,
         )
     return employee
-
-
-def fits(page: Page) -> bool:
-    """Whether a narrow window shows the page without scrolling to the side."""
-    page.wait_for_load_state()
-    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
 def test_an_employee_is_found_and_the_badges_are_seen(admin: Page, employee: Any) -> None:

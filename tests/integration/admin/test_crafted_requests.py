@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.admin import site
+from django.db.models import Model
 from django.test import Client
 
 from badges.models import BadgeTemplate
@@ -69,3 +71,15 @@ def test_the_number_of_a_delivery_that_no_column_can_hold_changes_nothing(admin_
 @pytest.mark.parametrize("model", ["badge", "badgeprogress", "credlybadge"])
 def test_filters_that_nothing_offers_show_an_empty_list(admin_client: Client, model: str, query: str) -> None:
     assert admin_client.get(f"{url(model)}?{query}").status_code in (200, 302)
+
+
+@pytest.mark.parametrize("number", [0, 2**63, 10**30])
+@pytest.mark.parametrize("model", [model for model in site._registry if model._meta.app_label == "badges"])
+def test_a_number_that_no_row_has_is_no_error(admin_client: Client, model: type[Model], number: int) -> None:
+    pages = [str(one.pattern) for one in site.get_model_admin(model).get_urls() if "object_id" in str(one.pattern)]
+
+    for page in pages:
+        address = url(model._meta.model_name or "", *page.strip("/").split("/")).replace("<int:object_id>", str(number))
+        address = address.replace("<path:object_id>", str(number)).replace("<int:evidence_id>", str(number))
+        for answer in (admin_client.get(address), admin_client.post(address, {"reason": "x"})):
+            assert answer.status_code < 500, address
