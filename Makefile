@@ -11,8 +11,9 @@ BIN := $(VENV)/bin
 define install
 $(BIN)/python -m pip install --disable-pip-version-check $(1) >$(VENV)/install.log 2>&1 || { tail -n 40 $(VENV)/install.log; exit 1; }
 endef
-# A stamp a purpose, so that the demo does not wait for linters.
+# A stamp a purpose, so that neither the demo nor a wheel waits for linters.
 DEMO := $(VENV)/.installed-demo
+BUILD := $(VENV)/.installed-build
 DEV := $(VENV)/.installed-dev
 MYSQL := $(VENV)/.installed-mysql
 PYTEST := env PYTHONDEVMODE=1 $(BIN)/python -m pytest
@@ -105,12 +106,13 @@ messages: $(DEV) ## Refresh the translation catalogs (needs gettext)
 	@cd badges && $(abspath $(BIN))/django-admin compilemessages
 
 .PHONY: dist
-dist: $(DEV) ## Build the source distribution and the wheel into dist/
+dist: $(BUILD) ## Build the source distribution and the wheel into dist/
 	@rm -rf build dist
-	@$(BIN)/python -m build --outdir dist . | tail -n 1
+	@$(BIN)/python -m build --outdir dist . >$(VENV)/build.log 2>&1 || { tail -n 40 $(VENV)/build.log; exit 1; }
+	@tail -n 1 $(VENV)/build.log
 
 .PHONY: system-packages
-system-packages: # Servers and a browser for the tests, from the system's packages, where that is possible
+system-packages: ## Install what the tests take from the system: servers, a browser, proxies (as root, with apt-get)
 	@scripts/system-packages.sh
 
 .PHONY: clean
@@ -130,10 +132,14 @@ $(DEMO): pyproject.toml | $(BIN)/python
 	@$(call install,--editable ".[demo]")
 	@touch $@
 
+$(BUILD): pyproject.toml | $(BIN)/python
+	@$(call install,"build>=1.2")
+	@touch $@
+
 $(DEV): pyproject.toml | $(BIN)/python
 	@echo "Installing what development needs into $(VENV) (a few minutes when it is new)"
 	@$(call install,--editable ".[dev]")
-	@touch $@ $(DEMO)
+	@touch $@ $(DEMO) $(BUILD)
 
 # Its driver is compiled, which needs headers that may not be there. tests/servers.py decides whether that is a failure.
 $(MYSQL): pyproject.toml | system-packages $(DEV)

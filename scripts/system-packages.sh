@@ -13,6 +13,7 @@ command -v cc >/dev/null || packages+=(gcc libc6-dev)
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || packages+=(chromium)
 command -v systemd-analyze >/dev/null || packages+=(systemd)
 command -v nginx >/dev/null || packages+=(nginx-light)
+command -v caddy >/dev/null || packages+=(caddy)
 # It reads files without a daemon.
 command -v docker-compose >/dev/null || packages+=(docker-compose)
 [ "${#packages[@]}" -gt 0 ] || exit 0

@@ -6,8 +6,10 @@ from credentials.settings.production import *
 
 BADGES_ENABLED = True
 BADGES_CONFIG["public_url"] = os.environ["BADGES_PUBLIC_URL"]
-# Separated by blanks; the first one encrypts. Without it the process does not start, and takes no other key instead.
+# Separated by blanks; the first one encrypts. Without any the process does not start, and takes no other key instead.
 BADGES_ENCRYPTION_KEYS = os.environ["BADGES_ENCRYPTION_KEYS"].split()
+if not BADGES_ENCRYPTION_KEYS:
+    raise ValueError("BADGES_ENCRYPTION_KEYS is empty.")
 
 EVENT_BUS_CONSUMER = "badges.eventbus.redis.DurableConsumer"
 EVENT_BUS_PRODUCER = "edx_event_bus_redis.create_producer"

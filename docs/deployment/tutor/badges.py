@@ -38,6 +38,7 @@ hooks.Filters.CLI_DO_INIT_TASKS.add_item(
     priority=hooks.priorities.LOW,
 )
 
+# Before the service's assets are collected, so that ours are among them.
 DOCKERFILE = """
 RUN --mount=type=cache,target=/openedx/.cache/pip,sharing=shared \\
     --mount=type=bind,source=requirements,target=/badges-requirements \\
@@ -82,6 +83,8 @@ for _badges_provider in ("credly", "accredible"):
     BADGES_CONFIG[_badges_provider]["USE_SANDBOX"] = {{ BADGES_USE_SANDBOX }}
 {% if BADGES_SECRET -%}
 BADGES_ENCRYPTION_KEYS = os.environ["BADGES_ENCRYPTION_KEYS"].split()
+if not BADGES_ENCRYPTION_KEYS:
+    raise ValueError("BADGES_ENCRYPTION_KEYS is empty.")
 {%- else -%}
 BADGES_ENCRYPTION_KEYS = {{ [BADGES_ENCRYPTION_KEY] + BADGES_FORMER_KEYS }}
 {%- endif %}
@@ -108,9 +111,10 @@ appendonly yes
 maxmemory-policy volatile-lru
 """
 
-# The address of a webhook holds its secret.
+# The address of a webhook holds its secret. A star in the middle of a "path" would not match it: no star then matches a
+# slash.
 CADDY = """
-@badges_webhook path /badges/*/webhook/*
+@badges_webhook path_regexp ^/badges/[^/]+/webhook/
 log_skip @badges_webhook
 """
 
@@ -266,7 +270,7 @@ spec:
       {{ pod(name, command, grace)|indent(6) }}
       {{- probes|indent(10) }}
 {%- endmacro %}
-{%- macro cron(name, schedule, command) %}
+{%- macro cron(name, schedule, command, longest, kept) %}
 {%- if schedule %}
 ---
 apiVersion: batch/v1
@@ -278,14 +282,17 @@ metadata:
 spec:
   schedule: "{{ schedule }}"
   concurrencyPolicy: Forbid
-  startingDeadlineSeconds: 120
+  # After a pause of the cluster as well.
+  startingDeadlineSeconds: {{ longest }}
   successfulJobsHistoryLimit: 1
   failedJobsHistoryLimit: 3
   jobTemplate:
     spec:
       # It comes again by itself. A Job that failed says that a person is needed.
       backoffLimit: 0
-      activeDeadlineSeconds: 3600
+      activeDeadlineSeconds: {{ longest }}
+      # An alert of it goes with it.
+      ttlSecondsAfterFinished: {{ kept }}
       template:
         metadata:
           labels:
@@ -318,12 +325,13 @@ livenessProbe:
 {%- if BADGES_SWEEP_SECONDS %}
 {{- deployment("credentials-badges-sweeper", sweeper|tojson, 120) }}
 {%- else %}
-{{- cron("credentials-badges-sweep", BADGES_SWEEP_SCHEDULE, [manage, "deliver_badges"]|tojson) }}
+{{- cron("credentials-badges-sweep", BADGES_SWEEP_SCHEDULE, [manage, "deliver_badges"]|tojson, 3600, 3600) }}
 {%- endif %}
 {%- for command in daily %}
-{{- cron("credentials-badges-" ~ command.split("_")[0], BADGES_PURGE_SCHEDULE, [manage, command]|tojson) }}
+{%- set name = "credentials-badges-" ~ command.split("_")[0] %}
+{{- cron(name, BADGES_PURGE_SCHEDULE, [manage, command]|tojson, 21600, 86400) }}
 {%- endfor %}
-{{- cron("credentials-badges-health", BADGES_HEALTH_SCHEDULE, [manage, "badges_health"]|tojson) }}
+{{- cron("credentials-badges-health", BADGES_HEALTH_SCHEDULE, [manage, "badges_health"]|tojson, 120, 900) }}
 """
 )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -16,6 +15,7 @@ from attrs import frozen
 
 from demo.paths import TOP
 from tests.acceptance.deployment.rendering import Rendered, render
+from tests.acceptance.deployment.running import output
 
 PLUGINS = "credentials.djangoapp"
 
@@ -30,23 +30,9 @@ class Credentials:
 
     def run(self, *arguments: str) -> str:
         """Run it in a process, and give what that printed."""
-        done = subprocess.run(
-            [
-                sys.executable,
-                str(Path(__file__).with_name("service.py")),
-                str(self.settings),
-                str(self.folder / "db.sqlite3"),
-                *arguments,
-            ],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        program = [sys.executable, str(Path(__file__).with_name("service.py"))]
+        command = [*program, str(self.settings), str(self.folder / "db.sqlite3"), *arguments]
+        return output(command, self.environment, self.folder)
 
     def describe(self) -> dict[str, Any]:
         """Its settings, its apps, the name of its stream, and what the checks say."""

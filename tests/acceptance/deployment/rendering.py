@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import yaml
 from attrs import frozen
 
 from demo.paths import TOP
+from tests.acceptance.deployment.running import output
 
 DEPLOYMENT = TOP / "docs" / "deployment"
 PREFIX = "credentials-badges-"
@@ -53,16 +53,7 @@ def tutor(root: Path, *arguments: str) -> str:
         "TUTOR_PLUGINS_ROOT": str(root / "plugins"),
     }
     program = Path(sys.executable).with_name("tutor")
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", str(program), *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return output([sys.executable, "-W", "ignore", str(program), *arguments], environment)
 
 
 def render(root: Path, **settings: object) -> Rendered:

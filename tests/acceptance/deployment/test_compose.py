@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import signal
 import subprocess
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from badges.conf import ConsumerSettings, HTTPSettings
 from badges.eventbus.redis.stopping import LAST_MOMENTS
+from demo.paths import TOP
 from demo.processes import wait_until
 from tests.acceptance.deployment.conftest import Credentials
 from tests.acceptance.deployment.rendering import PREFIX, Rendered, seconds
-from tests.servers import services_are_required
+from tests.acceptance.deployment.running import find_program, output
 
 pytestmark = pytest.mark.any_database
 SETTINGS = "plugins/credentials/apps/credentials/settings/production.py"
@@ -35,16 +37,20 @@ def as_docker_reads_it(text: str) -> str:
 
 @pytest.mark.parametrize("second", ["local/docker-compose.prod.yml", "dev/docker-compose.yml"])
 def test_compose_itself_takes_the_files(rendered, second):
-    program = shutil.which("docker-compose")
-    if program is None:
-        reason = "docker-compose is missing: run `make system-packages`, or install it."
-        if services_are_required():
-            pytest.fail(reason)
-        pytest.skip(reason)
     env = rendered.root / "env"
     files = ["-f", str(env / "local/docker-compose.yml"), "-f", str(env / second)]
-    done = subprocess.run([program, *files, "config", "-q"], capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert output([find_program("docker-compose"), *files, "config", "-q"]) == ""
+
+
+def test_compose_takes_the_example_of_the_documentation(tmp_path):
+    page = (TOP / "docs" / "worker.rst").read_text(encoding="utf-8")
+    block = page.partition("\n    services:\n")[2].partition("\n\n")[0]
+    services = yaml.safe_load(textwrap.dedent(block))
+    for service in services.values():
+        service["image"] = "credentials"
+    example = tmp_path / "docker-compose.yml"
+    example.write_text(yaml.safe_dump({"version": "3.7", "services": services}), encoding="utf-8")
+    assert output([find_program("docker-compose"), "-f", str(example), "config", "-q"]) == ""
 
 
 def test_the_plugin_as_it_comes_adds_a_consumer_and_the_daily_work(plain):

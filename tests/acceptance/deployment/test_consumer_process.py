@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import pytest
 from demo.processes import Child, running, wait_until
 from tests.acceptance.deployment.conftest import Credentials
 from tests.acceptance.deployment.rendering import DEPLOYMENT, PREFIX, Rendered, seconds
+from tests.acceptance.deployment.running import is_alive
 
 pytestmark = pytest.mark.any_database
 NAME = f"{PREFIX}consumer-1"
@@ -63,10 +63,6 @@ def consumer(
         cwd=tmp_path,
     ) as child:
         yield child, ["/bin/sh", "-c", here[-1]], grace
-
-
-def is_alive(probe: list[str]) -> bool:
-    return subprocess.run(probe, capture_output=True, timeout=30, check=False).returncode == 0
 
 
 def test_a_consumer_beats_for_its_probe_until_it_hangs_and_ends_with_0_in_the_time_it_has(consumer, tmp_path):

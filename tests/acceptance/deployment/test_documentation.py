@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 
 import pytest
 
 from demo.paths import TOP
 from tests.acceptance.deployment.rendering import DEPLOYMENT
+from tests.acceptance.deployment.running import output
 
 pytestmark = pytest.mark.any_database
 TEXT = (TOP / "docs" / "deployment.rst").read_text(encoding="utf-8")
@@ -26,8 +26,7 @@ def shown(value: object) -> str:
 def test_the_table_has_every_setting_of_the_plugin_with_its_default():
     code = "import json, runpy, sys; print(json.dumps(runpy.run_path(sys.argv[1])['DEFAULTS']))"
     plugin = str(DEPLOYMENT / "tutor" / "badges.py")
-    done = subprocess.run([sys.executable, "-c", code, plugin], capture_output=True, text=True, timeout=60, check=True)
-    defaults = {name: shown(value) for name, value in json.loads(done.stdout)}
+    defaults = {name: shown(value) for name, value in json.loads(output([sys.executable, "-c", code, plugin]))}
     rows = dict(re.findall(r"^``(BADGES_\w+)``\s+(.+?)\s{2,}", TEXT, flags=re.MULTILINE))
     assert rows.pop("BADGES_ENCRYPTION_KEY") == "made once"
     assert rows == {**defaults, "BADGES_SECRET": "none"}

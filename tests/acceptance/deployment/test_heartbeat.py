@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from badges.eventbus.redis.presence import BEAT_EVERY
 from tests.acceptance.deployment.rendering import DEPLOYMENT, PREFIX, Rendered, container_of
+from tests.acceptance.deployment.running import ended, is_alive
 
 pytestmark = pytest.mark.any_database
 FRESH, OLD = 100, 140
@@ -33,10 +33,6 @@ def probe(request: pytest.FixtureRequest, plain: Rendered, tmp_path: Path) -> li
     else:
         command = container_of(plain.ours()[name])["livenessProbe"]["exec"]["command"]
     return [word.replace("/tmp/", f"{tmp_path}/") for word in command]
-
-
-def is_alive(probe: list[str]) -> bool:
-    return subprocess.run(probe, capture_output=True, timeout=30, check=False).returncode == 0
 
 
 def test_a_consumer_that_beats_is_alive(probe, tmp_path):
@@ -97,7 +93,7 @@ def test_systemd_starts_a_consumer_that_hangs_again(watch, tmp_path, folder, hea
             (runtime / "alive").touch()
             aged(runtime / "alive", heartbeat)
         aged(runtime, folder)
-    subprocess.run(watch, capture_output=True, timeout=30, check=False)
+    ended(watch)
     asked = tmp_path / "asked"
     assert asked.exists() == is_restarted
     if is_restarted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import kubernetes_validate
@@ -11,7 +12,7 @@ import pytest
 from badges.conf import ConsumerSettings, HTTPSettings
 from badges.eventbus.redis.stopping import LAST_MOMENTS
 from tests.acceptance.deployment.conftest import Credentials
-from tests.acceptance.deployment.rendering import PREFIX, Rendered, container_of, pod_of
+from tests.acceptance.deployment.rendering import DEPLOYMENT, PREFIX, Rendered, container_of, pod_of, seconds
 
 pytestmark = pytest.mark.any_database
 SETTINGS = "plugins/credentials/apps/credentials/settings/production.py"
@@ -126,9 +127,24 @@ def test_a_job_comes_again_by_itself_and_not_at_once_and_never_twice_at_a_time(r
         assert resource["spec"]["concurrencyPolicy"] == "Forbid"
         job = resource["spec"]["jobTemplate"]["spec"]
         assert job["backoffLimit"] == 0
-        # One that hangs would keep all later ones away.
-        assert job["activeDeadlineSeconds"] > 0
         assert pod_of(resource)["restartPolicy"] == "Never"
+
+
+def test_a_job_has_the_time_that_it_has_on_a_bare_machine(large, plain):
+    """One that hangs would keep all later ones away."""
+    for name, resource in {**crons(large), **crons(plain)}.items():
+        unit = (DEPLOYMENT / "systemd" / f"{name.removeprefix('credentials-')}.service").read_text(encoding="utf-8")
+        [limit] = re.findall(r"^TimeoutStartSec=(\w+)$", unit, flags=re.MULTILINE)
+        spec = resource["spec"]
+        assert spec["jobTemplate"]["spec"]["activeDeadlineSeconds"] == seconds(limit)
+        # Nightly work is done after a pause of the cluster, too.
+        assert spec["startingDeadlineSeconds"] == seconds(limit)
+
+
+def test_a_job_that_failed_is_gone_some_time_after_and_an_alert_with_it(rendered):
+    for name, resource in crons(rendered).items():
+        kept = resource["spec"]["jobTemplate"]["spec"]["ttlSecondsAfterFinished"]
+        assert 0 < kept <= (15 * 60 if name.endswith("-health") else 24 * 3600)
 
 
 def test_every_process_says_what_it_needs(rendered):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import shutil
 import ssl
 import threading
 from collections.abc import Iterator
@@ -15,8 +14,8 @@ from attrs import define, field
 
 from demo.processes import LOOPBACK, free_port, serving, wait_until
 from tests.acceptance.deployment.rendering import DEPLOYMENT
+from tests.acceptance.deployment.running import find_program
 from tests.integration.callbacks.tls import server_tls_for
-from tests.servers import services_are_required
 
 pytestmark = pytest.mark.any_database
 SECRET = "a-secret-in-the-address"
@@ -35,11 +34,16 @@ class Proxy:
 
     def post(self, path: str, size: int = 2) -> int:
         """Post so many bytes, and give the status of the answer."""
+        return self.ask("POST", path, b"x" * size)[0]
+
+    def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        """Status and body of the answer."""
         context = ssl._create_unverified_context()
         connection = http.client.HTTPSConnection(LOOPBACK, self.port, timeout=20, context=context)
         try:
-            connection.request("POST", path, b"x" * size, {"Host": "credentials.example.org"})
-            return connection.getresponse().status
+            connection.request(method, path, body, {"Host": "credentials.example.org"})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
         finally:
             connection.close()
 
@@ -49,12 +53,6 @@ class Proxy:
 
 @pytest.fixture
 def proxy(tmp_path: Path) -> Iterator[Proxy]:
-    program = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
-    if program is None:
-        reason = "nginx is missing: run `make system-packages`, or install it."
-        if services_are_required():
-            pytest.fail(reason)
-        pytest.skip(reason)
     running = Proxy(free_port(), tmp_path)
 
     class Service(BaseHTTPRequestHandler):
@@ -77,6 +75,7 @@ def proxy(tmp_path: Path) -> Iterator[Proxy]:
         "/etc/ssl/credentials.pem": f"{tmp_path}/server.crt",
         "/etc/ssl/private/credentials.key": f"{tmp_path}/server.key",
         "/var/log/nginx/": f"{tmp_path}/",
+        "/opt/credentials/src/credentials/assets/": f"{tmp_path}/assets/",
         "127.0.0.1:8150": f"{LOOPBACK}:{behind.server_port}",
     }.items():
         assert ours in text
@@ -89,7 +88,7 @@ def proxy(tmp_path: Path) -> Iterator[Proxy]:
         f"  include {tmp_path}/badges.conf;\n}}\n"
     )
     (tmp_path / "nginx.conf").write_text(main, encoding="utf-8")
-    command = [program, "-c", str(tmp_path / "nginx.conf"), "-e", str(tmp_path / "nginx.log")]
+    command = [find_program("nginx"), "-c", str(tmp_path / "nginx.conf"), "-e", str(tmp_path / "nginx.log")]
     with serving(
         "nginx",
         f"https://{LOOPBACK}:{running.port}",
@@ -127,6 +126,12 @@ def test_the_service_is_told_host_address_and_scheme(proxy):
 def test_evidence_of_the_largest_size_passes_and_more_does_not(proxy):
     assert proxy.post("/badges/api/v1/applications/", 5 * MEBIBYTE) == 200
     assert proxy.post("/badges/api/v1/applications/", 7 * MEBIBYTE) == 413
+
+
+def test_static_files_are_served_by_the_proxy_itself(proxy):
+    (proxy.folder / "assets" / "badges").mkdir(parents=True)
+    (proxy.folder / "assets" / "badges" / "admin.css").write_text("body {}", encoding="utf-8")
+    assert proxy.ask("GET", "/static/badges/admin.css") == (200, b"body {}")
 
 
 def test_a_flood_without_a_secret_is_held_back_and_leaves_the_address_with_one_open(proxy):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from attrs import frozen
 from tests.acceptance.deployment.conftest import Credentials
 from tests.acceptance.deployment.lms import CCX_PASSING, OTHER, PASSING, TOPIC
 from tests.acceptance.deployment.rendering import DEPLOYMENT
+from tests.acceptance.deployment.running import ended, output
 
 pytestmark = pytest.mark.any_database
 OURS = ("org.openedx.learning.badge.awarded.v1", "org.openedx.learning.badge.revoked.v1")
@@ -42,16 +42,8 @@ class Platform:
 
     def lms(self, do: str) -> Any:
         """Let the LMS do something, in a process of its own."""
-        done = subprocess.run(
-            [sys.executable, str(Path(__file__).with_name("lms.py")), str(self.lms_settings), do],
-            env=self.credentials.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return json.loads(done.stdout or "null")
+        command = [sys.executable, str(Path(__file__).with_name("lms.py")), str(self.lms_settings), do]
+        return json.loads(output(command, self.credentials.environment) or "null")
 
 
 @pytest.fixture(scope="module", params=["tutor", "tutor, more of everything", "bare machines"])
@@ -177,6 +169,17 @@ def test_keys_of_a_secret_stand_in_no_rendered_file(large, environment, tmp_path
     assert "former" not in settings.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("kind", ["tutor", "bare machines"])
+def test_a_process_whose_environment_has_no_key_does_not_start_with_another_one(request, environment, tmp_path, kind):
+    settings = DEPLOYMENT / "credentials_settings.py"
+    if kind == "tutor":
+        large = request.getfixturevalue("large")
+        settings = large.root / "env/plugins/credentials/apps/credentials/settings/production.py"
+    credentials = Credentials(settings, tmp_path, {**environment, "BADGES_ENCRYPTION_KEYS": " \n"})
+    with pytest.raises(AssertionError, match="BADGES_ENCRYPTION_KEYS is empty"):
+        credentials.describe()
+
+
 @pytest.mark.parametrize("name", ["BADGES_ENCRYPTION_KEYS", "BADGES_PUBLIC_URL", "EVENT_BUS_REDIS_CONNECTION_URL"])
 def test_a_process_without_what_the_environment_must_give_does_not_start(environment, tmp_path, name):
     without = {key: value for key, value in environment.items() if key != name}
@@ -192,7 +195,18 @@ def test_a_redis_password_with_special_characters_is_read_back(large, environmen
     assert (found["host"], found["password"], found["db"]) == ("redis.example.org", "p@ss/word", 0)
 
 
+def test_a_shell_reads_the_environment_as_systemd_does(tmp_path):
+    """Two keys, and an address with what a shell minds."""
+    url = "rediss://badges:p$w;d@redis.example.org:6380/0?ssl_cert_reqs=required&socket_timeout=9"
+    text = (DEPLOYMENT / "systemd" / "environment.example").read_text(encoding="utf-8")
+    filled = text.replace("KEYS=''", "KEYS='new old'").replace("'redis://127.0.0.1:6379/0'", f"'{url}'")
+    (tmp_path / "environment").write_text(filled, encoding="utf-8")
+    show = 'echo "$BADGES_ENCRYPTION_KEYS"; echo "$EVENT_BUS_REDIS_CONNECTION_URL"'
+    done = ended(["/bin/sh", "-ec", f"set -a; . ./environment; {show}"], {}, tmp_path)
+    assert (done.stdout.splitlines(), done.stderr) == (["new old", url], "")
+
+
 def test_no_file_of_the_checkout_holds_a_secret():
     example = (DEPLOYMENT / "systemd" / "environment.example").read_text(encoding="utf-8")
-    assert "\nBADGES_ENCRYPTION_KEYS=\n" in example
+    assert "\nBADGES_ENCRYPTION_KEYS=''\n" in example
     assert "@" not in next(line for line in example.splitlines() if line.startswith("EVENT_BUS_REDIS_CONNECTION_URL"))
