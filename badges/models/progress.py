@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
-from django.db.models import Case, Count, F, OuterRef, Q, Subquery, Value, When
-from django.db.models.functions import SHA256, Cast, Coalesce, Concat
+from django.db.models import Case, Count, F, Func, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Cast, Coalesce, Concat
 from django.utils.translation import gettext_lazy as _
 
 from badges.models.base import TimeStamped
 from badges.models.requirements import BadgeRequirement
 from badges.models.templates import BadgeTemplate
 
-# A requirement without a group stands alone, so it counts under its own id. Digests, because MySQL takes "a" and "A"
-# for the same text and this app does not; not MD5, which newer MySQL servers do not have.
+
+class _Exact(Func):
+    """A text that is the same as another one only to the letter. MySQL takes "a" and "A" for one; this app does not."""
+
+    template = "%(expressions)s"
+
+    def as_mysql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="HEX(%(expressions)s)", **context)
+
+
+# A requirement without a group stands alone, so it counts under its own id.
 _GROUP_KEY = Case(
     When(group="", then=Concat(Value("#"), Cast("pk", models.CharField()))),
-    default=SHA256("group"),
+    default=Concat(Value("="), _Exact("group")),
     output_field=models.CharField(),
 )
 
