@@ -169,6 +169,13 @@ class TestTheSwitch:
         assert "badges.W021" in service.manage("check").stderr
 
 
+def test_settings_that_end_with_the_base_have_it_as_well(service: Service) -> None:
+    service.write("from credentials.settings.base import *\nDEBUG = True\nBADGES_ENABLED = True\n")
+
+    assert service.state().items() >= OURS.items()
+    assert service.manage("check").returncode == 0
+
+
 class TestByHand:
     LINE = (
         'INSTALLED_APPS = ["badges", *(app for app in INSTALLED_APPS if app not in '
@@ -192,16 +199,16 @@ class TestByHand:
         assert service.state().items() >= OURS.items()
         assert "W021" not in service.manage("check").stderr
 
-    def test_in_settings_that_run_no_hooks(self, service: Service) -> None:
+    def test_in_settings_that_run_no_hooks(self, without_plugin: Service) -> None:
         own = "from credentials.settings.base import *\nDEBUG = True\nBADGES_ENABLED = True\n"
-        service.write(own)
-        refused = service.manage("check")
-        service.write(own + self.LINE)
+        without_plugin.write(f'{own}INSTALLED_APPS.append("badges")\n')
+        refused = without_plugin.manage("check")
+        without_plugin.write(own + self.LINE)
 
         assert refused.returncode != 0
         # What it says is what helps.
         assert "(ours) do not run the hooks" in refused.stderr
-        assert service.state().items() >= OURS.items()
+        assert without_plugin.state().items() >= OURS.items()
 
     def test_as_the_documentation_says_it(self) -> None:
         text = (TOP / "docs" / "installation.rst").read_text()
