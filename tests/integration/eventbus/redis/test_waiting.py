@@ -114,20 +114,25 @@ class TestADatabaseThatIsAway:
         assert [row["times_delivered"] for row in rows] == [1] * len(taken)
 
 
+def _begin_without_redis(server: Server, bus: Bus, caplog: pytest.LogCaptureFixture) -> None:
+    """Consume one event from a Redis that comes back only after it was told to be away."""
+    bus.produce("anna")
+    server.kill()
+    come = once(server.start)
+
+    def come_back() -> bool:
+        if told(caplog, "redis_away"):
+            come()
+        return holders() == ["anna"]
+
+    bus.consume_until(come_back)
+
+
 class TestARedisThatIsAway:
     """The stock consumer ends, or fails each second for ever."""
 
     def test_from_the_beginning(self, own_redis: Server, bus: Bus, caplog: pytest.LogCaptureFixture) -> None:
-        bus.produce("anna")
-        own_redis.kill()
-        come = once(own_redis.start)
-
-        def come_back() -> bool:
-            if told(caplog, "redis_away"):
-                come()
-            return holders() == ["anna"]
-
-        bus.consume_until(come_back)
+        _begin_without_redis(own_redis, bus, caplog)
 
         assert bus.pending() == []
         assert told(caplog, "redis_back")
@@ -136,16 +141,7 @@ class TestARedisThatIsAway:
         self, own_redis: Server, bus: Bus, caplog: pytest.LogCaptureFixture
     ) -> None:
         caplog.set_level("INFO", logger="badges")
-        bus.produce("anna")
-        own_redis.kill()
-        come = once(own_redis.start)
-
-        def come_back() -> bool:
-            if told(caplog, "redis_away"):
-                come()
-            return holders() == ["anna"]
-
-        bus.consume_until(come_back)
+        _begin_without_redis(own_redis, bus, caplog)
 
         assert len(told(caplog, "backlog_is_read")) == 1
 
