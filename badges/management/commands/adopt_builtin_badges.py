@@ -65,7 +65,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with _told(options["report"]):
+        with _told():
             if self._is_only_to_complete(options["apply"]):
                 return
             self._check_tables()
@@ -79,7 +79,7 @@ class Command(BaseCommand):
         if stop.requested:
             raise CommandError("Ended by a signal; the rest is left for the next time.", returncode=FAILURE)
         # After the report: of very many this takes a while, and whoever ends it has seen what was adopted.
-        with _told(options["report"]):
+        with _told():
             completed = records.complete_records(apply=options["apply"]) if is_host() else 0
         self._end(adoption.report, completed, is_applied=options["apply"])
 
@@ -173,8 +173,8 @@ class _Formatter(DjangoHelpFormatter):
 
 
 @contextlib.contextmanager
-def _told(report: str | None) -> Iterator[None]:
-    """Say of what fails in it what to do."""
+def _told(report: str | None = None) -> Iterator[None]:
+    """Say of what fails in it what to do; ``report`` is the file that is written in it."""
     try:
         yield
     except DatabaseFailure as error:
@@ -184,6 +184,8 @@ def _told(report: str | None) -> Iterator[None]:
             returncode=FAILURE,
         ) from None
     except OSError as error:
+        if report is None:
+            raise
         raise CommandError(
             f"The file {report} cannot be written: {error.strerror or error}.", returncode=FAILURE
         ) from error

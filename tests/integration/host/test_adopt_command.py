@@ -282,3 +282,18 @@ def test_what_was_adopted_is_told_before_the_hosts_records_are_looked_at(
     assert ended.status == 1
     assert "badge templates 1" in ended.out
     assert ended.errors.startswith("The database cannot be used (OperationalError).")
+
+
+def test_what_fails_elsewhere_is_not_blamed_on_the_report(
+    built_in: BuiltIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    configured(built_in)
+
+    def failing(*, apply: bool) -> int:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("badges.management.commands.adopt_builtin_badges.is_host", lambda: True)
+    monkeypatch.setattr("badges.host.records.complete_records", failing)
+
+    with pytest.raises(BrokenPipeError):
+        adopt("--report", str(tmp_path / "premature.csv"))
